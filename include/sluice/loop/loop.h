@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop: one thread's event loop, and everything of it that other loop files share: the time of this
+ * turn, the read buffer, the chunk pool, the deadlines, the deferred calls.
+ *
+ * A turn: expired deadlines are noted; sockets are polled and their events delivered; deadlines that
+ * are STILL due after that poll expire (so bytes that had arrived count: law 3); deferred calls run;
+ * condemned memory is freed. Nothing is freed under a caller.
+ */
+#ifndef SLUICE_LOOP_LOOP_H
+#define SLUICE_LOOP_LOOP_H
+
+#include <sluice/base/chunkq.h>
+#include <sluice/base/err.h>
+
+struct sl_loop;
+
+/* 0 or SL_ERR_MEMORY, SL_ERR_NO_FDS. */
+int sl_loop_new(struct sl_loop **out_loop);
+/*
+ * Every object on the loop must have been closed by its owner; runs the loop until the last shell is
+ * gone (they close within one turn), then frees it. Asserts that uv_loop_close() is 0.
+ */
+void sl_loop_free(struct sl_loop **loop);
+/* Runs until sl_loop_stop. */
+void sl_loop_run(struct sl_loop *loop);
+/* From the loop's own thread: sl_loop_run returns at the end of this turn. */
+void sl_loop_stop(struct sl_loop *loop);
+
+/* Monotonic milliseconds, constant within a turn until it is refreshed by the next poll. */
+uint64_t sl_loop_now_ms(const struct sl_loop *loop);
+/* The same clock less the time in which this loop was busy with its own work: what a peer may be
+   charged with (law 3). Feed this one to sl_pace. */
+uint64_t sl_loop_charge_ms(const struct sl_loop *loop);
+/* Wall clock in microseconds since 1970, read afresh. For logs. */
+uint64_t sl_wall_us(void);
+/* Chunks for every queue of this loop. */
+struct sl_chunkpool *sl_loop_chunks(struct sl_loop *loop);
+/* Live shells: sockets, timers, lookups. 0 when all is closed. */
+size_t sl_loop_n_shells(const struct sl_loop *loop);
+
+#endif
