@@ -15,9 +15,10 @@ enum sl_log_level { SL_LOG_ERROR, SL_LOG_WARN, SL_LOG_INFO, SL_LOG_DEBUG, SL_N_L
 struct sl_logger;
 
 /* `path`: a file (opened for append, made with mode 0640), or "stdout" or "stderr".
-   0 or SL_ERR_DENIED, SL_ERR_IO, SL_ERR_MEMORY. Starts the writer thread. */
+   0 or SL_ERR_DENIED, SL_ERR_IO, SL_ERR_NO_FDS, SL_ERR_MEMORY. Starts the writer thread. */
 int sl_logger_new(const char *path, size_t ring_bytes, struct sl_logger **out_logger);
-/* Writes what is in the ring (for at most about a second), ends the thread, nulls the pointer. */
+/* Writes what is in the ring (for at most about a second), ends the thread, nulls the pointer. If
+   the file blocks for longer, the thread ends when it can. Nobody may write to it any more. */
 void sl_logger_free(struct sl_logger **logger);
 /* Appends one line; the newline is added here. Never blocks on I/O. False: dropped and counted. */
 bool sl_logger_write(struct sl_logger *logger, struct sl_span line);
@@ -27,10 +28,11 @@ void sl_logger_reopen(struct sl_logger *logger);
 uint64_t sl_logger_dropped(const struct sl_logger *logger);
 uint64_t sl_logger_failed(const struct sl_logger *logger);
 
-/* The error log: one per process. Before it is set, lines go to stderr directly. Borrowed. */
+/* The error log: one per process. Before it is set (or set to NULL), lines go to stderr directly.
+   Borrowed: it may be freed once another one, or NULL, has been set. */
 void sl_log_set(struct sl_logger *logger, enum sl_log_level level);
 enum sl_log_level sl_log_level(void);
-/* One line "2026-11-21T12:00:00.000Z level message". Cut at about 1 KiB. */
+/* One line "2026-11-21T12:00:00.000Z level message". Cut at about 1 KiB. Keeps errno. */
 void sl_log(enum sl_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "error", "warn", "info", "debug". */
 const char *sl_log_level_name(enum sl_log_level level);

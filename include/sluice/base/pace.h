@@ -8,6 +8,11 @@
  * of SL_PACE_SLICES slices and judged at each slice's end, so a breach is seen at most one slice
  * late and never early, and a fast start buys at most one window of silence.
  *
+ * A verdict other than OK is not final: bytes that had already arrived when it fell are found by one
+ * last look, told with sl_pace_progress, and the next check takes them into account. A loop that was
+ * busy for long costs the peer nothing for the same reason: bytes found late count for the time
+ * since the last call, wherever the peer needs them most.
+ *
  *  Times are in milliseconds of any monotonic clock; the caller passes the same one everywhere.
  */
 #ifndef SLUICE_BASE_PACE_H
@@ -27,14 +32,17 @@ enum sl_pace_verdict {
 struct sl_pace {
     struct sl_limit limit;
     bool is_running;
+    enum sl_pace_verdict said; /* what the last check said; progress takes it back */
     uint64_t since_ms;         /* clock time up to which charged_ms is complete, while running */
     uint64_t charged_ms;       /* charged time so far */
     uint64_t progress_ms;      /* charged time of the last progress */
-    uint64_t slice_end_ms;     /* charged time at which the present slice ends */
+    uint64_t n_bytes;          /* progress in all */
+    uint64_t need_bytes;       /* rate x window; 0: no minimum rate */
+    uint64_t slice_end_ms;     /* charged time at which the present slice ends; not after
+                                  charged_ms only when that end has too few bytes in its window */
     uint64_t n_slices;         /* slices that ended so far */
     uint64_t slice_bytes[SL_PACE_SLICES]; /* ring; [n_slices % SLICES] is the present one */
-    uint64_t n_bytes;          /* progress in all */
-    bool is_breached;          /* a window ended with too few bytes */
+    uint64_t window_bytes;     /* the sum of the ring */
 };
 
 /* Starts anew, not running. Copies the limit: a live phase keeps the values it began with. */
@@ -42,9 +50,11 @@ void sl_pace_init(struct sl_pace *p, const struct sl_limit *limit);
 /* The measured party now holds the ball / no longer does. Idempotent. */
 void sl_pace_run(struct sl_pace *p, uint64_t now_ms);
 void sl_pace_stop(struct sl_pace *p, uint64_t now_ms);
-/* `n` bytes moved. Counts also while not running. */
+/* `n` bytes moved. Counts also while not running. 0 bytes are no progress. */
 void sl_pace_progress(struct sl_pace *p, uint64_t n, uint64_t now_ms);
-/* Clock time at which sl_pace_check could next say something new; SL_UNLIMITED if never or stopped. */
+/* Clock time at which sl_pace_check could next say something new if nothing moves until then;
+   SL_UNLIMITED if never: stopped, nothing is limited, or the check has said its word already. So
+   after a check that said OK it is always later than that check. */
 uint64_t sl_pace_due_ms(const struct sl_pace *p);
 /* The verdict at `now_ms`. */
 enum sl_pace_verdict sl_pace_check(struct sl_pace *p, uint64_t now_ms);
