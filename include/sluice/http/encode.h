@@ -26,8 +26,10 @@ struct sl_encoding {
 /*
  * The start line, every field that is not dropped (except Connection, Content-Length and
  * Transfer-Encoding, which come from `enc`), and the blank line. Always HTTP/1.1.
- * `target`: the request-target to write (ignored for responses).
- * 0 or SL_ERR_MEMORY; then the queue holds a part and its connection must be closed.
+ * `target`: the request-target to write (ignored for responses); a '/' goes before a leading '?'.
+ * 0 or SL_ERR_MEMORY; then the queue holds a part and its connection must be closed. SL_ERR_INVALID
+ * before anything is written: a start line that must not be sent (an empty target, or a blank or
+ * control byte in it).
  */
 int sl_encode_head(struct sl_chunkq *out, const struct sl_head *head, struct sl_span target,
                    const struct sl_encoding *enc);

@@ -20,22 +20,26 @@ struct sl_framing {
     uint64_t content_length;    /* with SL_BODY_LENGTH; also what a response to HEAD declares */
     bool has_content_length;    /* the head declares one (kept for HEAD and 304) */
     bool is_persistent;         /* the connection may serve another message (RFC 9112 9.3) */
-    bool is_upgrade;            /* request: asks for one. response: status 101 */
-    bool expects_continue;      /* request: Expect: 100-continue and HTTP/1.1 */
+    bool is_upgrade;            /* request: asks for one (h2c is not counted). response: status 101 */
+    bool expects_continue;      /* request: Expect: 100-continue, HTTP/1.1, and a body to wait for */
 };
 
-/* A refusal: the status to answer and a sentence for the body. `why` is static. */
+/* A refusal: the status to answer and a sentence for the body. All static. */
 struct sl_refusal {
-    int status;
+    int status;       /* 502 whenever a response is refused */
     const char *why;
     const char *rule; /* short name for logs: "cl_and_te", "bad_host" */
 };
 
-/* 0, or SL_ERR_INVALID with *out_refusal filled. Also checks Host, method, Expect and version. */
+/*
+ * 0, or SL_ERR_INVALID with *out_refusal filled. Also checks Host, method, target and Expect. A
+ * target in absolute form is accepted whatever a (valid) Host says: RFC 9112 3.2.2 lets the target
+ * win, so whoever forwards the request writes Host anew from sl_target.host.
+ */
 int sl_framing_of_request(const struct sl_head *head, struct sl_framing *out_framing,
                           struct sl_refusal *out_refusal);
-/* Of the response to a request with this method. 0, or SL_ERR_INVALID with *out_why static. */
+/* Of the response to a request with this method. 0, or SL_ERR_INVALID with *out_refusal filled. */
 int sl_framing_of_response(const struct sl_head *head, enum sl_method request_method,
-                           struct sl_framing *out_framing, const char **out_why);
+                           struct sl_framing *out_framing, struct sl_refusal *out_refusal);
 
 #endif

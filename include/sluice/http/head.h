@@ -101,14 +101,20 @@ void sl_head_fini(struct sl_head *h);
 /* Gives back all memory; the head may be used again. For idle connections. */
 void sl_head_shrink(struct sl_head *h);
 
-/* 0, SL_ERR_MEMORY or SL_ERR_LIMIT. The value is trimmed. Both are copied. */
+/* Makes it a request or a response that sluice itself writes. 0, SL_ERR_INVALID (no token, or bytes
+   that no target holds), SL_ERR_MEMORY or SL_ERR_LIMIT. A status without reason gets the usual one. */
+int sl_head_set_request(struct sl_head *h, struct sl_span method, struct sl_span target);
+void sl_head_set_status(struct sl_head *h, int status);
+/* 0, SL_ERR_MEMORY, SL_ERR_LIMIT (limits bind what is received; additions have as much room again),
+   or SL_ERR_INVALID: the name is no token or the value holds a control byte. The value is trimmed. Both
+   are copied. Spans and field pointers taken from the head before are void. */
 int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value);
 struct sl_span sl_head_name(const struct sl_head *h, const struct sl_field *f);
 struct sl_span sl_head_value(const struct sl_head *h, const struct sl_field *f);
 struct sl_span sl_head_method(const struct sl_head *h);
 struct sl_span sl_head_target(const struct sl_head *h);
 struct sl_span sl_head_reason(const struct sl_head *h);
-/* First field (not dropped) with this id at or after `from`; NULL if none. Start with NULL. */
+/* The next field (not dropped) with this id behind `after`; NULL if none. Start with NULL. */
 const struct sl_field *sl_head_find(const struct sl_head *h, enum sl_field_id id,
                                     const struct sl_field *after);
 /* Marks every field with this id / this name as dropped. */
@@ -116,7 +122,8 @@ void sl_head_drop(struct sl_head *h, enum sl_field_id id);
 void sl_head_drop_named(struct sl_head *h, struct sl_span name);
 /* Is `token` in the comma-separated lists of all fields with this id (ASCII case-insensitive)? */
 bool sl_head_lists(const struct sl_head *h, enum sl_field_id id, struct sl_span token);
-/* Walks one comma-separated value: false at its end. *rest is advanced; empty members are skipped. */
+/* Walks one comma-separated value: false at its end. *rest is advanced; empty members are skipped;
+   commas in quoted strings do not separate. */
 bool sl_list_next(struct sl_span *rest, struct sl_span *out_member);
 enum sl_field_id sl_field_id(struct sl_span name);
 /* token (RFC 9110 5.6.2)? */

@@ -12,15 +12,28 @@ enum sl_target_form { SL_TARGET_ORIGIN, SL_TARGET_ABSOLUTE, SL_TARGET_AUTHORITY,
 
 struct sl_target {
     enum sl_target_form form;
-    struct sl_span host;  /* absolute and authority form: as written, with its port; else empty */
-    struct sl_span path;  /* starts with '/', or "*" */
+    /* Absolute and authority form: as written, with its port; else empty. Where it is not empty it
+       takes the place of the Host field, for routing and in what is forwarded (RFC 9112 3.2.2). */
+    struct sl_span host;
+    struct sl_span path;  /* starts with '/', or is "*"; "/" when an absolute form has none */
     struct sl_span query; /* with its '?', or empty */
-    struct sl_span origin; /* path and query: what is sent to the upstream */
+    /* Path and query as one run: what is sent to the upstream. An absolute form with a query but no
+       path ("http://a?b") makes it start with '?'; sl_encode_head writes the missing '/'. */
+    struct sl_span origin;
 };
 
-/* 0 or SL_ERR_INVALID: bytes outside RFC 3986, a fragment, no such form, an authority with userinfo. */
+/*
+ * 0 or SL_ERR_INVALID: no such form, a fragment, an authority with userinfo, a scheme other than http
+ * and https. Paths hold what RFC 3986 allows and `[]{}|^`, which browsers send unencoded, and no broken
+ * %XX; queries any printable byte but '#': browsers send nearly all of them, and nothing here reads them.
+ */
 int sl_target_read(struct sl_span text, struct sl_target *out_target);
-/* host [":" port] (RFC 3986 3.2.2): is it valid? The host in *out_name without port and brackets kept. */
+/*
+ * host [":" port] (RFC 3986 3.2.2): is it valid? 0 or SL_ERR_INVALID. *out_name: the host without port,
+ * brackets kept. *out_port: the digits, perhaps none. A name holds letters, digits and "-._~" only:
+ * RFC 3986 would also allow %XX and "!$&'()*+,;=", which no host has and which two parsers may read in
+ * two ways. No zone ids.
+ */
 int sl_host_read(struct sl_span text, struct sl_span *out_name, struct sl_span *out_port);
 /*
  * The path as routes see it: dot segments removed and %XX of unreserved characters decoded

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bytes: which byte may stand where in HTTP/1 (RFC 9110 section 5, RFC 9112). One table of bits.
+ */
+#ifndef SLUICE_HTTP_BYTES_H
+#define SLUICE_HTTP_BYTES_H
+
+#include <sluice/base/span.h>
+
+enum {
+    SL_BYTE_TOKEN = 1,      /* tchar, RFC 9110 5.6.2 */
+    SL_BYTE_VALUE = 2,      /* field content: HTAB, SP, VCHAR, obs-text */
+    SL_BYTE_TARGET = 4,     /* VCHAR: what may stand in a request-target at all */
+    SL_BYTE_HEX = 8,        /* HEXDIG */
+    SL_BYTE_UNRESERVED = 16 /* RFC 3986 2.3 */
+};
+
+extern const uint8_t sl_byte_class[256];
+
+static inline bool sl_byte_is(char c, int classes)
+{
+    return (sl_byte_class[(uint8_t)c] & classes) != 0;
+}
+
+/* The value of a HEXDIG. */
+static inline unsigned sl_hex_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+static inline bool sl_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+#endif
