@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end-to-end tests stand on: the real binary, raw clients and raw upstreams.
+
+    sluice    starts and watches the binary, reads its logs, metrics and status
+    client    a client with a hand on every byte, with and without TLS
+    upstream  a scripted server behind sluice that remembers every byte it was sent
+    message   HTTP/1 messages taken apart, for both of them
+    metrics   the Prometheus text format, read strictly
+    certs     certificates made with openssl
+    wait      conditions with a deadline
+"""
