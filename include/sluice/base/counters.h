@@ -83,7 +83,7 @@ struct sl_histogram {
 #define SL_NEAR_MISS_PERCENT 80
 
 enum { SL_TLS_1_2, SL_TLS_1_3, SL_N_TLS_VERSIONS };
-enum { SL_N_SUITES = 8 }; /* AEAD suites that are offered; see tls/server.h for their names */
+enum { SL_N_SUITES = 9 }; /* AEAD suites that are offered; see tls/server.h for their names */
 
 struct sl_counters {
     sl_count count[SL_N_COUNTERS];

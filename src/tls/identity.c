@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * identity: loads a certificate chain and its key, and refuses with a reason whatever could not be
+ * served later.
+ *
+ * Happy path: read both files, parse the chain, check that the leaf may be served and that its kind
+ * of key is one we serve, parse the key, check that both belong together.
+ *
+ * Failure: the first thing that is wrong becomes one sentence that begins with the file's path.
+ * What mbedTLS would only notice in a handshake (a leaf that may not sign, an unknown curve) is
+ * refused here. An expired certificate is not an error: serving it beats not starting.
+ *
+ * The file of the key is zeroised as soon as it was parsed; the parsed key in sl_identity_free().
+ * An identity is read-only once made, and shared by all threads: mbedTLS locks an RSA key itself.
+ */
+#include "identity.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include <mbedtls/error.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pem.h>
+#include <mbedtls/sha256.h>
+
+#include "global.h"
+#include "pem.h"
+
+#define RSA_MIN_BITS 2048
+
+struct sl_identity *sl_identity_new(void)
+{
+    struct sl_identity *identity = calloc(1, sizeof(*identity));
+    if (!identity)
+        return NULL;
+    mbedtls_x509_crt_init(&identity->chain);
+    mbedtls_pk_init(&identity->key);
+    return identity;
+}
+
+void sl_identity_free(struct sl_identity **identity)
+{
+    struct sl_identity *gone = *identity;
+    if (!gone)
+        return;
+    *identity = NULL;
+    mbedtls_pk_free(&gone->key);
+    mbedtls_x509_crt_free(&gone->chain);
+    free(gone);
+}
+
+static int refuse(struct sl_str *why, const char *path, const char *reason, int err)
+{
+    sl_str_addf(why, "%s: %s", path, reason);
+    return err;
+}
+
+/* mbedTLS adds a high-level and a low-level code into one number. */
+static int high_level(int ret)
+{
+    return -(-ret & 0xFF80);
+}
+
+static int low_level(int ret)
+{
+    return -(-ret & 0x007F);
+}
+
+static bool is_memory(int ret)
+{
+    return high_level(ret) == MBEDTLS_ERR_X509_ALLOC_FAILED ||
+           high_level(ret) == MBEDTLS_ERR_PK_ALLOC_FAILED ||
+           high_level(ret) == MBEDTLS_ERR_PEM_ALLOC_FAILED ||
+           high_level(ret) == MBEDTLS_ERR_ECP_ALLOC_FAILED ||
+           low_level(ret) == MBEDTLS_ERR_MPI_ALLOC_FAILED ||
+           low_level(ret) == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+}
+
+static bool is_unknown_key(int ret)
+{
+    return high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG ||
+           high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE ||
+           high_level(ret) == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE ||
+           high_level(ret) == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG ||
+           high_level(ret) == MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE ||
+           high_level(ret) == MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE;
+}
+
+/* The kinds of keys that TLS 1.2 and 1.3 have signatures for, and that this library signs with. */
+static int check_key_kind(const mbedtls_pk_context *key, const char *path, struct sl_str *why)
+{
+    switch (mbedtls_pk_get_type(key)) {
+    case MBEDTLS_PK_RSA:
+        if (mbedtls_pk_get_bitlen(key) >= RSA_MIN_BITS)
+            return 0;
+        sl_str_addf(why, "%s: an RSA key of %zu bits is too small: 2048 at least", path,
+                    mbedtls_pk_get_bitlen(key));
+        return SL_ERR_UNSUPPORTED;
+    case MBEDTLS_PK_ECKEY:
+        switch (mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*key))) {
+        case MBEDTLS_ECP_DP_SECP256R1:
+        case MBEDTLS_ECP_DP_SECP384R1:
+        case MBEDTLS_ECP_DP_SECP521R1:
+            return 0;
+        default:
+            return refuse(why, path, "its elliptic curve is not supported: P-256, P-384 or P-521",
+                          SL_ERR_UNSUPPORTED);
+        }
+    default:
+        return refuse(why, path, "its kind of key is not supported: RSA or ECDSA",
+                      SL_ERR_UNSUPPORTED);
+    }
+}
+
+static int parse_chain(struct sl_identity *identity, const struct sl_pem *pem, const char *path,
+                       struct sl_str *why)
+{
+    if (!sl_pem_has(pem, "CERTIFICATE"))
+        return refuse(why, path, "there is no PEM certificate in it", SL_ERR_INVALID);
+    int ret =
+        mbedtls_x509_crt_parse(&identity->chain, (const unsigned char *)pem->text, pem->len + 1);
+    if (is_memory(ret))
+        return refuse(why, path, "out of memory", SL_ERR_MEMORY);
+    /* The parser skips certificates it cannot read and counts them: a chain with a hole would reach
+       some clients and fail with others. */
+    if (ret > 0) {
+        sl_str_addf(why, "%s: %d of its certificates cannot be read", path, ret);
+        return SL_ERR_INVALID;
+    }
+    if (ret < 0 && is_unknown_key(ret))
+        return refuse(why, path, "its kind of key or signature is not supported",
+                      SL_ERR_UNSUPPORTED);
+    if (ret < 0)
+        return refuse(why, path, "its certificate is malformed", SL_ERR_INVALID);
+
+    const mbedtls_x509_crt *leaf = &identity->chain;
+    int err = check_key_kind(&leaf->pk, path, why);
+    if (err)
+        return err;
+    if (mbedtls_x509_crt_check_key_usage(leaf, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
+        return refuse(why, path, "its key usage does not permit digital signatures",
+                      SL_ERR_INVALID);
+    if (mbedtls_x509_crt_check_extended_key_usage(leaf, MBEDTLS_OID_SERVER_AUTH,
+                                                  MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0)
+        return refuse(why, path, "its extended key usage does not permit servers", SL_ERR_INVALID);
+    return 0;
+}
+
+static int parse_key(struct sl_identity *identity, const struct sl_pem *pem, const char *path,
+                     struct sl_str *why)
+{
+    if (!sl_pem_has(pem, "PRIVATE KEY"))
+        return refuse(why, path, "there is no PEM private key in it", SL_ERR_INVALID);
+    int ret = mbedtls_pk_parse_key(&identity->key, (const unsigned char *)pem->text, pem->len + 1,
+                                   NULL, 0, sl_tls_rng, NULL);
+    if (is_memory(ret))
+        return refuse(why, path, "out of memory", SL_ERR_MEMORY);
+    if (high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_REQUIRED ||
+        high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_MISMATCH ||
+        high_level(ret) == MBEDTLS_ERR_PEM_PASSWORD_REQUIRED)
+        return refuse(why, path,
+                      "the key is encrypted, and nobody is there to type a passphrase: "
+                      "store it without one",
+                      SL_ERR_UNSUPPORTED);
+    if (ret != 0 && is_unknown_key(ret))
+        return refuse(why, path, "its kind of key is not supported: RSA or ECDSA",
+                      SL_ERR_UNSUPPORTED);
+    if (ret != 0)
+        return refuse(why, path, "its key is malformed", SL_ERR_INVALID);
+    return check_key_kind(&identity->key, path, why);
+}
+
+/* Do leaf and key belong together? If not, does another certificate of the file fit? */
+static int check_pair(struct sl_identity *identity, const char *key_path, struct sl_str *why)
+{
+    unsigned position = 1;
+    for (mbedtls_x509_crt *crt = &identity->chain; crt; crt = crt->next, position++) {
+        if (mbedtls_pk_get_type(&crt->pk) != mbedtls_pk_get_type(&identity->key) ||
+            mbedtls_pk_check_pair(&crt->pk, &identity->key, sl_tls_rng, NULL) != 0)
+            continue;
+        if (position == 1)
+            return 0;
+        sl_str_addf(why,
+                    "%s: key does not belong to the first certificate, but to number %u: the leaf "
+                    "must come first",
+                    key_path, position);
+        return SL_ERR_INVALID;
+    }
+    return refuse(why, key_path, "key does not belong to the certificate", SL_ERR_INVALID);
+}
+
+int sl_identity_load(const char *cert_path, const char *key_path, struct sl_identity **out_identity,
+                     bool *out_is_key, struct sl_str *out_why)
+{
+    struct sl_pem cert = {0}, key = {0};
+    struct sl_identity *identity = sl_identity_new();
+    *out_identity = NULL;
+    *out_is_key = false;
+    if (!identity)
+        return refuse(out_why, cert_path, "out of memory", SL_ERR_MEMORY);
+
+    int err = sl_pem_read(cert_path, &cert, out_why);
+    if (!err)
+        err = parse_chain(identity, &cert, cert_path, out_why);
+    if (!err) {
+        *out_is_key = true;
+        err = sl_pem_read(key_path, &key, out_why);
+    }
+    if (!err)
+        err = parse_key(identity, &key, key_path, out_why);
+    if (!err)
+        err = check_pair(identity, key_path, out_why);
+    /* The certificate's file may hold the key too: both are forgotten. */
+    sl_pem_fini(&cert);
+    sl_pem_fini(&key);
+    if (err) {
+        sl_identity_free(&identity);
+        return err;
+    }
+    *out_is_key = false;
+    *out_identity = identity;
+    return 0;
+}
+
+enum sl_key_type sl_identity_key_type(const struct sl_identity *identity)
+{
+    return mbedtls_pk_get_type(&identity->key) == MBEDTLS_PK_RSA ? SL_KEY_RSA : SL_KEY_ECDSA;
+}
+
+static int64_t to_unix(const mbedtls_x509_time *t)
+{
+    struct tm tm = {
+        .tm_year = t->year - 1900,
+        .tm_mon = t->mon - 1,
+        .tm_mday = t->day,
+        .tm_hour = t->hour,
+        .tm_min = t->min,
+        .tm_sec = t->sec,
+    };
+    return (int64_t)timegm(&tm);
+}
+
+int64_t sl_identity_not_before(const struct sl_identity *identity)
+{
+    return to_unix(&identity->chain.valid_from);
+}
+
+int64_t sl_identity_not_after(const struct sl_identity *identity)
+{
+    return to_unix(&identity->chain.valid_to);
+}
+
+void sl_identity_fingerprint(const struct sl_identity *identity, uint8_t out_hash[32])
+{
+    /* Hashing bytes that are in memory cannot fail. */
+    (void)mbedtls_sha256(identity->chain.raw.p, identity->chain.raw.len, out_hash, 0);
+}
+
+int sl_identity_write_pem(const struct sl_identity *identity, struct sl_str *s)
+{
+    const mbedtls_x509_buf *der = &identity->chain.raw;
+    size_t cap = der->len * 3 / 2 + 128, n_written = 0; /* base64, line ends, header and footer */
+    unsigned char *text = malloc(cap);
+    if (!text)
+        return SL_ERR_MEMORY;
+    int ret =
+        mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n",
+                                 der->p, der->len, text, cap, &n_written);
+    if (ret == 0)
+        sl_str_addz(s, (const char *)text);
+    free(text);
+    if (ret != 0)
+        return SL_ERR_TLS_INTERNAL;
+    return s->is_cut ? SL_ERR_LIMIT : 0;
+}

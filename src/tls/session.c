@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session: drives one mbedTLS context over the caller's spans and queue.
+ *
+ * Happy path: the caller hands over cipher bytes; mbedTLS asks for them through bio_receive() and
+ * takes a record's header, then its body, and so on; what it wants to send goes through bio_send()
+ * into the caller's queue, which accepts everything. When bio_receive() has nothing left, the
+ * session is `starved`: only then SL_ERR_AGAIN is told, because mbedTLS also says WANT_READ for
+ * reasons of its own (an ignored alert) while input is left.
+ *
+ * Failure modes: every error of mbedTLS ends the session for good (err is set, and answered from
+ * then on), because mbedTLS leaves a failed context undefined. If mbedTLS sent no alert of its own,
+ * one is sent here. The peer's close_notify ends only reading: writing may go on (RFC 8446 6.1). A
+ * queue that has no memory ends the session without an alert.
+ *
+ * A TLS 1.2 client may ask for renegotiation and is refused with a warning each time (RFC 5246
+ * 7.2.2), which costs queue memory that nobody bounds: after MAX_REPLIES the session ends.
+ *
+ * The session owns the mbedTLS context and holds a reference of its server; the queue is borrowed,
+ * the span only while a verb runs.
+ */
+#include "session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <mbedtls/platform_util.h>
+#include <mbedtls/sha256.h>
+
+#include <sluice/base/counters.h>
+
+#include "server.h"
+
+#define MAX_REPLIES 4
+
+/* Only read. mbedTLS 3.6 has no accessor for it. */
+#define SSL_STATE(ssl_) ((ssl_)->MBEDTLS_PRIVATE(state))
+
+static _Thread_local struct sl_tls_session *current;
+
+struct sl_tls_session *sl_session_current(void)
+{
+    return current;
+}
+
+static int bio_receive(void *p_session, unsigned char *buf, size_t cap)
+{
+    struct sl_tls_session *s = p_session;
+    if (!s->in || s->in->len == 0) {
+        s->is_starved = true;
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    }
+    size_t n = s->in->len < cap ? s->in->len : cap;
+    memcpy(buf, s->in->ptr, n);
+    *s->in = sl_span_skip(*s->in, n);
+    return (int)n;
+}
+
+static int bio_send(void *p_session, const unsigned char *bytes, size_t n)
+{
+    struct sl_tls_session *s = p_session;
+    if (s->is_reading && ++s->n_replies > MAX_REPLIES) {
+        sl_session_note_err(s, SL_ERR_TLS_PROTOCOL);
+        return MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE;
+    }
+    if (sl_chunkq_append(s->out, sl_span(bytes, n)) != 0) {
+        sl_session_note_err(s, SL_ERR_MEMORY);
+        return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    }
+    s->n_sent_bytes += n;
+    /* An alert in clear: type, version, length 2, level, description (RFC 8446 5.1, 6). */
+    if (n == 7 && bytes[0] == MBEDTLS_SSL_MSG_ALERT)
+        s->plain_alert = bytes[6];
+    return (int)n;
+}
+
+void sl_session_note_sni(struct sl_tls_session *session, struct sl_span name)
+{
+    session->n_sni_bytes = name.len < SL_SNI_MAX_BYTES ? (uint8_t)name.len : SL_SNI_MAX_BYTES;
+    session->has_sni = true;
+    memcpy(session->sni, name.ptr, session->n_sni_bytes);
+}
+
+void sl_session_note_err(struct sl_tls_session *session, int err)
+{
+    if (!session->noted_err)
+        session->noted_err = err;
+}
+
+void sl_session_name_hash(const struct sl_tls_session *session,
+                          uint8_t out_hash[SL_TICKET_NAME_BYTES])
+{
+    unsigned char name[1 + SL_SNI_MAX_BYTES] = {session->has_sni}, hash[32];
+    for (size_t i = 0; i < session->n_sni_bytes; i++)
+        name[1 + i] = (unsigned char)sl_ascii_lower(session->sni[i]);
+    /* Hashing bytes that are in memory cannot fail. */
+    (void)mbedtls_sha256(name, 1u + session->n_sni_bytes, hash, 0);
+    memcpy(out_hash, hash, SL_TICKET_NAME_BYTES);
+}
+
+int sl_tls_session_new(struct sl_tls_server *server, struct sl_chunkq *out,
+                       struct sl_tls_session **out_session)
+{
+    *out_session = NULL;
+    struct sl_tls_session *s = calloc(1, sizeof(*s));
+    if (!s)
+        return SL_ERR_MEMORY;
+    mbedtls_ssl_init(&s->ssl);
+    s->out = out;
+    s->server = sl_tls_server_ref(server);
+    if (mbedtls_ssl_setup(&s->ssl, &server->conf) != 0) {
+        sl_tls_session_free(&s);
+        return SL_ERR_MEMORY;
+    }
+    mbedtls_ssl_set_bio(&s->ssl, s, bio_send, bio_receive, NULL);
+    mbedtls_ssl_set_user_data_p(&s->ssl, s);
+    *out_session = s;
+    return 0;
+}
+
+void sl_tls_session_set_out(struct sl_tls_session *session, struct sl_chunkq *out)
+{
+    session->out = out;
+}
+
+void sl_tls_session_free(struct sl_tls_session **session)
+{
+    struct sl_tls_session *gone = *session;
+    if (!gone)
+        return;
+    *session = NULL;
+    mbedtls_ssl_free(&gone->ssl);
+    sl_tls_server_unref(&gone->server);
+    mbedtls_platform_zeroize(gone, sizeof(*gone));
+    free(gone);
+}
+
+static void enter(struct sl_tls_session *s, struct sl_span *in)
+{
+    s->in = in;
+    current = s;
+}
+
+static void leave(struct sl_tls_session *s)
+{
+    s->in = NULL;
+    s->is_reading = false;
+    current = NULL;
+}
+
+/* Answers that are not failures: mbedTLS wants to be called again. */
+static bool is_pause(int ret)
+{
+    return ret == MBEDTLS_ERR_SSL_WANT_READ || ret == MBEDTLS_ERR_SSL_CRYPTO_IN_PROGRESS ||
+           ret == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+}
+
+/* mbedTLS answered `ret` to a step that began when n_before bytes had been sent: ends the session.
+ */
+static int fail(struct sl_tls_session *s, int ret, uint64_t n_before)
+{
+    int cause = sl_tls_cause(ret, SSL_STATE(&s->ssl), s->plain_alert);
+    if (s->noted_err)
+        cause = s->noted_err;
+    bool can_alert = cause != SL_ERR_EOF && cause != SL_ERR_TLS_PEER_ALERT && !s->is_closed;
+    if (can_alert && s->n_sent_bytes == n_before && !s->noted_err)
+        (void)mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                             (unsigned char)sl_tls_alert_for(ret));
+    s->err = cause;
+    return cause;
+}
+
+int sl_tls_session_handshake(struct sl_tls_session *session, struct sl_span *in)
+{
+    struct sl_tls_session *s = session;
+    int err = s->err;
+    enter(s, in);
+    while (!err && !mbedtls_ssl_is_handshake_over(&s->ssl)) {
+        uint64_t n_before = s->n_sent_bytes;
+        if (SSL_STATE(&s->ssl) == MBEDTLS_SSL_SERVER_CERTIFICATE)
+            s->has_sent_certificate = true;
+        s->is_starved = false;
+        int ret = mbedtls_ssl_handshake_step(&s->ssl);
+        if (ret == 0)
+            continue;
+        if (!is_pause(ret))
+            err = fail(s, ret, n_before);
+        else if (s->is_starved)
+            err = SL_ERR_AGAIN;
+    }
+    leave(s);
+    return err;
+}
+
+int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char *buf, size_t cap)
+{
+    struct sl_tls_session *s = session;
+    assert(cap > 0 && (s->err || mbedtls_ssl_is_handshake_over(&s->ssl)));
+    int result = s->err;
+    if (!result && s->is_peer_done)
+        result = SL_ERR_EOF;
+    enter(s, in);
+    while (!result) {
+        uint64_t n_before = s->n_sent_bytes;
+        s->is_starved = false;
+        s->is_reading = true;
+        int ret = mbedtls_ssl_read(&s->ssl, (unsigned char *)buf, cap);
+        s->is_reading = false;
+        if (ret > 0) {
+            result = ret;
+        } else if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+            s->is_peer_done = true;
+            result = SL_ERR_EOF;
+        } else if (!is_pause(ret)) {
+            result = fail(s, ret, n_before);
+        } else if (s->is_starved) {
+            result = SL_ERR_AGAIN;
+        }
+    }
+    /* Whatever follows the peer's close_notify is ignored (RFC 8446 6.1). */
+    if (s->is_peer_done)
+        *in = sl_span_skip(*in, in->len);
+    leave(s);
+    return result;
+}
+
+int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain)
+{
+    struct sl_tls_session *s = session;
+    if (s->err)
+        return s->err;
+    assert(mbedtls_ssl_is_handshake_over(&s->ssl));
+    if (s->is_closed)
+        return SL_ERR_CLOSED;
+    enter(s, NULL);
+    int err = 0;
+    while (!err && plain.len > 0) {
+        uint64_t n_before = s->n_sent_bytes;
+        size_t n = plain.len < SL_TLS_RECORD_BYTES ? plain.len : SL_TLS_RECORD_BYTES;
+        /* May take fewer: a client may have asked for smaller records (RFC 6066 4, RFC 8449). */
+        int ret = mbedtls_ssl_write(&s->ssl, (const unsigned char *)plain.ptr, n);
+        if (ret > 0)
+            plain = sl_span_skip(plain, (size_t)ret);
+        else if (!is_pause(ret))
+            err = fail(s, ret, n_before);
+    }
+    leave(s);
+    return err;
+}
+
+static void warn(struct sl_tls_session *s, int alert)
+{
+    if (s->err)
+        return;
+    enter(s, NULL);
+    if (mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,
+                                       (unsigned char)alert) != 0)
+        s->err = s->noted_err ? s->noted_err : SL_ERR_TLS_INTERNAL;
+    leave(s);
+}
+
+void sl_tls_session_close_notify(struct sl_tls_session *session)
+{
+    if (session->is_closed)
+        return;
+    warn(session, MBEDTLS_SSL_ALERT_MSG_CLOSE_NOTIFY);
+    session->is_closed = true;
+}
+
+void sl_tls_session_abort(struct sl_tls_session *session)
+{
+    if (session->is_closed)
+        return;
+    /* Both alerts are legal in any state; user_canceled is a warning (RFC 8446 6.1). */
+    warn(session, MBEDTLS_SSL_ALERT_MSG_USER_CANCELED);
+    sl_tls_session_close_notify(session);
+    if (!session->err)
+        session->err = SL_ERR_CLOSED;
+}
+
+struct sl_span sl_tls_session_sni(const struct sl_tls_session *session)
+{
+    return sl_span(session->sni, session->n_sni_bytes);
+}
+
+void sl_tls_session_report(const struct sl_tls_session *session, struct sl_tls_report *out_report)
+{
+    const mbedtls_ssl_context *ssl = &session->ssl;
+    *out_report = (struct sl_tls_report){
+        .version = mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3 ? SL_TLS_1_3
+                                                                                     : SL_TLS_1_2,
+        .suite = sl_tls_suite_index(mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl)),
+        .is_resumed = !session->has_sent_certificate,
+        .has_alpn = mbedtls_ssl_get_alpn_protocol(ssl) != NULL,
+    };
+}
