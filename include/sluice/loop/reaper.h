@@ -18,12 +18,14 @@ typedef void sl_deferred_fn(struct sl_deferred *d);
 struct sl_deferred {
     struct sl_list link;
     sl_deferred_fn *fn;
+    bool is_next; /* linked, and waiting for the next poll */
 };
 
 void sl_deferred_init(struct sl_deferred *d, sl_deferred_fn *fn);
 /* Once per turn however often it is asked for. */
 void sl_defer(struct sl_loop *loop, struct sl_deferred *d);
-/* In the next turn, after the next poll: to yield to others (fairness). */
+/* In the next turn, after the next poll: to yield to others (fairness). A call that is asked for both
+   ways runs at the sooner time. */
 void sl_defer_next(struct sl_loop *loop, struct sl_deferred *d);
 void sl_deferred_cancel(struct sl_deferred *d);
 

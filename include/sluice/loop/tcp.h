@@ -31,7 +31,9 @@ struct sl_tcp_events {
     void (*on_connected)(void *owner, int err);
     void (*on_bytes)(void *owner, struct sl_span bytes);
     /* No more bytes: 0 for a FIN, else SL_ERR_RESET, SL_ERR_IO. Writing may still work after a FIN.
-       Also called when writing failed. At most once. */
+       Also called when writing failed (also with SL_ERR_MEMORY), once the bytes that had arrived are
+       read, if reading is on. At most once with 0, and after that at most once with an error: a peer
+       that has half closed may still die. */
     void (*on_end)(void *owner, int err);
     /* `out` has fallen to its low mark after it was above it at the end of a flush. */
     void (*on_room)(void *owner);
@@ -90,12 +92,20 @@ int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr);
 typedef void sl_tcp_accept_fn(void *owner, struct sl_tcp_listener *listener, int err);
 
 /*
- * A bound listening socket, not yet attached to any loop: made before workers start so that all
- * errors show at once. SO_REUSEPORT is set for TCP, so each worker gets one of its own; TCP_NODELAY is
- * set on it and inherited. 0 or SL_ERR_IN_USE, SL_ERR_DENIED, SL_ERR_ADDRESS, SL_ERR_NO_FDS.
+ * A listening socket, not yet attached to any loop: made before workers start so that all errors
+ * show at once. SO_REUSEPORT is set for TCP, so each worker gets one of its own; TCP_NODELAY is set
+ * on it and inherited. A unix socket cannot be shared that way: its workers get dup()s of one
+ * descriptor. Its file has mode 0660; one that a dead process has left is replaced, and nobody
+ * removes it on close. 0 or SL_ERR_IN_USE, SL_ERR_DENIED, SL_ERR_ADDRESS, SL_ERR_NO_FDS.
  */
 int sl_tcp_bind(const struct sl_addr *at, int backlog, int *out_fd);
-/* Takes the descriptor over. */
+/* Could we be alone at that address? Ask before the first sl_tcp_bind of an address: because of
+   SO_REUSEPORT that one succeeds although another process of the same user listens there. Errors as above. */
+int sl_tcp_probe(const struct sl_addr *at);
+/* The address of a socket; the port that was chosen for port 0. 0 or SL_ERR_IO. */
+int sl_tcp_bound(int fd, struct sl_addr *out_addr);
+/* Takes the descriptor over, also when it fails. When the system refuses an accept it is told, and
+   the listener pauses for a tenth of a second. */
 int sl_tcp_listen(struct sl_loop *loop, int fd, int backlog, sl_tcp_accept_fn *on_accept, void *owner,
                   struct sl_tcp_listener **out_listener);
 void sl_tcp_listener_close(struct sl_tcp_listener **listener);
