@@ -13,7 +13,7 @@
 #include <sluice/base/log.h>
 #include <sluice/base/phase.h>
 
-/* Where a value stands in the file, from 1; line 0: it is a default, or came from the command line. */
+/* Where a value stands in the file, from 1; line 0: a default, or from the command line. */
 struct sl_where {
     uint32_t line, col;
 };
@@ -24,14 +24,15 @@ struct sl_report;
 
 int sl_report_new(const char *file, struct sl_report **out_report);
 void sl_report_free(struct sl_report **report);
-/* One finding: path ("listeners[0].tls.certificates[0].key"), then what was found and what is expected. */
+/* One finding: path ("listeners[0].tls.certificates[0].key"), what was found, what is expected. */
 void sl_report_add(struct sl_report *report, struct sl_where where, const char *path,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 size_t sl_report_count(const struct sl_report *report);
 /* "file:line:col: path: message" a line, sorted by position. */
 void sl_report_print(const struct sl_report *report, FILE *to);
 /* The same, a line per call, without the newline. */
-void sl_report_each(const struct sl_report *report, void (*fn)(void *ctx, const char *line), void *ctx);
+void sl_report_each(const struct sl_report *report, void (*fn)(void *ctx, const char *line),
+                    void *ctx);
 
 /* ---- the configuration ---- */
 
@@ -59,8 +60,9 @@ struct sl_certificate_config {
 struct sl_listener_config {
     char *name; /* default: its address as written */
     struct sl_addr address;
+    char *address_text; /* as written */
     struct sl_where at, address_at;
-    bool is_tls;              /* `tls: off` serves plain HTTP (behind another proxy, or for tests) */
+    bool is_tls; /* `tls: off` serves plain HTTP (behind another proxy, or for tests) */
     bool has_tls12, has_tls13;
     bool is_strict_sni;
     bool has_tickets;
@@ -72,11 +74,11 @@ struct sl_listener_config {
 };
 
 struct sl_endpoint_config {
-    char *host;       /* a name to resolve, or NULL when address is complete */
-    uint16_t port;    /* with host */
+    char *host;    /* a name to resolve, or NULL when address is complete */
+    uint16_t port; /* with host */
     struct sl_addr address;
-    char *text;       /* as written, for logs and metrics */
-    uint32_t weight;  /* 1.. ; 0: takes no requests (drained by the operator) */
+    char *text;               /* as written, for logs and metrics */
+    uint32_t weight;          /* 1.. ; 0: takes no requests (drained by the operator) */
     uint32_t max_connections; /* per worker share is computed by the pool; 0: no limit */
     struct sl_where at;
 };
@@ -89,22 +91,22 @@ struct sl_upstream_config {
     struct sl_where at;
     enum sl_balance balance;
     enum sl_chunked_requests chunked_requests;
-    bool has_keepalive;        /* connections are reused */
-    uint32_t max_idle;         /* idle connections kept per endpoint and worker */
-    uint32_t max_queue;        /* requests that may wait for a connection, per worker */
-    uint64_t idle_ms;          /* upstream_idle: how long an idle connection is kept */
+    bool has_keepalive; /* connections are reused */
+    uint32_t max_idle;  /* idle connections kept per endpoint and worker */
+    uint32_t max_queue; /* requests that may wait for a connection, per worker */
+    uint64_t idle_ms;   /* upstream_idle: how long an idle connection is kept */
     struct sl_endpoint_config *endpoints;
     size_t n_endpoints;
 };
 
 struct sl_route_config {
-    char *name;               /* default: host + path as written */
-    char *host;               /* lower case, without port; NULL: any; "*.example.org" covers one label or more */
-    char *path;               /* prefix on segment borders; "/" : any */
+    char *name; /* default: host + path as written */
+    char *host; /* lower case, without port; NULL: any; "*.example.org" covers one label or more */
+    char *path; /* prefix on segment borders; "/" : any */
     struct sl_where at, upstream_at;
-    char *upstream;           /* name */
-    size_t upstream_index;    /* into upstreams */
-    uint64_t max_body_bytes;  /* 413 beyond; SL_UNLIMITED */
+    char *upstream;          /* name */
+    size_t upstream_index;   /* into upstreams */
+    uint64_t max_body_bytes; /* 413 beyond; SL_UNLIMITED */
     struct sl_deadline_set deadlines;
 };
 
@@ -123,22 +125,25 @@ struct sl_config {
     size_t n_routes;
 
     struct sl_deadline_set deadlines;
-    uint64_t max_age_ms;       /* a connection's age after which it is closed between two requests */
+    uint64_t max_age_ms; /* a connection's age after which it is closed between two requests */
     uint64_t max_age_requests; /* the same by count of requests */
+    uint64_t upstream_idle_ms; /* for upstreams that do not set it */
 
     struct {
-        uint64_t max_connections;             /* of clients; 0: three quarters of what the descriptor limit allows */
-        uint64_t max_handshaking;             /* connections before the end of their handshake */
-        uint64_t max_handshaking_per_client;  /* the same per IPv4 address or IPv6 /64 */
-        uint32_t pressure_start_percent;      /* share of max_connections from which pre-request phases shrink */
-        uint64_t pressure_floor_ms;           /* what they shrink to when no slot is left */
+        uint64_t
+            max_connections; /* of clients; 0: three quarters of what the descriptor limit allows */
+        uint64_t max_handshaking;            /* connections before the end of their handshake */
+        uint64_t max_handshaking_per_client; /* the same per IPv4 address or IPv6 /64 */
+        uint32_t pressure_start_percent; /* share of max_connections from which pre-request phases
+                                            shrink */
+        uint64_t pressure_floor_ms;      /* what they shrink to when no slot is left */
         uint32_t header_bytes, target_bytes, n_fields, trailer_bytes, chunk_line_bytes;
     } limits;
 
     struct {
         struct sl_prefix *trusted_proxies;
         size_t n_trusted_proxies;
-        char *via;             /* pseudonym in Via (RFC 9110 7.6.3) */
+        char *via; /* pseudonym in Via (RFC 9110 7.6.3) */
         enum sl_underscores underscores;
     } forwarding;
 
@@ -148,18 +153,21 @@ struct sl_config {
         struct sl_where at;
     } log;
     struct {
+        bool is_on;
         char *path; /* "stdout", a path, or NULL: off */
         enum sl_access_format format;
         struct sl_where at;
     } access_log;
     struct {
-        bool is_on;
+        bool is_on, allows_remote;
         struct sl_addr address;
+        char *address_text; /* as written */
         struct sl_where at;
     } status;
 };
 
-/* Reads and checks the file. 0, or SL_ERR_CONFIG with the report filled (all errors), or SL_ERR_MEMORY. */
+/* Reads and checks the file. 0, or SL_ERR_CONFIG with the report filled (all errors), or
+ * SL_ERR_MEMORY. */
 int sl_config_read(const char *path, struct sl_report *report, struct sl_config **out_config);
 /* The same from memory; `name` stands for the file in messages. */
 int sl_config_read_text(const char *name, struct sl_span text, struct sl_report *report,
@@ -172,9 +180,9 @@ void sl_config_deadlines(const struct sl_config *config, const struct sl_listene
                          const struct sl_route_config *route, struct sl_deadlines *out);
 /* Bytes that one connection can hold at most in each state, as lines for people (sluice check). */
 void sl_config_print_memory(const struct sl_config *config, FILE *to);
-/* `sluice explain`: the phases in order with effective value and origin, and the longest time that a
-   silent and a trickling client can hold a connection. NULL names: the first listener, all routes.
-   0 or SL_ERR_NOT_FOUND (a message that lists the names goes to `errors`). */
+/* `sluice explain`: the phases in order with effective value and origin, and the longest time that
+   a silent and a trickling client can hold a connection. NULL names: the first listener, all
+   routes. 0 or SL_ERR_NOT_FOUND (a message that lists the names goes to `errors`). */
 int sl_config_explain(const struct sl_config *config, const char *listener, const char *route,
                       FILE *to, FILE *errors);
 /* config/full.yaml: every key with its default and its comment. */
