@@ -10,7 +10,8 @@
  * What mbedTLS would only notice in a handshake (a leaf that may not sign, an unknown curve) is
  * refused here. An expired certificate is not an error: serving it beats not starting.
  *
- * The file of the key is zeroised as soon as it was parsed; the parsed key in sl_identity_free().
+ * The file of the key is zeroised as soon as it was parsed; the parsed key with the
+ * last reference: a session may outlive the configuration under which its identity was loaded.
  * An identity is read-only once made, and shared by all threads: mbedTLS locks an RSA key itself.
  */
 #include "identity.h"
@@ -33,8 +34,15 @@ struct sl_identity *sl_identity_new(void)
     struct sl_identity *identity = calloc(1, sizeof(*identity));
     if (!identity)
         return NULL;
+    atomic_init(&identity->n_refs, 1);
     mbedtls_x509_crt_init(&identity->chain);
     mbedtls_pk_init(&identity->key);
+    return identity;
+}
+
+struct sl_identity *sl_identity_ref(struct sl_identity *identity)
+{
+    atomic_fetch_add_explicit(&identity->n_refs, 1, memory_order_relaxed);
     return identity;
 }
 
@@ -44,6 +52,9 @@ void sl_identity_free(struct sl_identity **identity)
     if (!gone)
         return;
     *identity = NULL;
+    /* Whatever other threads did with it happened before it is freed here. */
+    if (atomic_fetch_sub_explicit(&gone->n_refs, 1, memory_order_acq_rel) != 1)
+        return;
     mbedtls_pk_free(&gone->key);
     mbedtls_x509_crt_free(&gone->chain);
     free(gone);

@@ -5,12 +5,15 @@
 #ifndef SLUICE_SRC_TLS_IDENTITY_H
 #define SLUICE_SRC_TLS_IDENTITY_H
 
+#include <stdatomic.h>
+
 #include <sluice/tls/identity.h>
 
 #include <mbedtls/pk.h>
 #include <mbedtls/x509_crt.h>
 
 struct sl_identity {
+    atomic_uint n_refs;
     mbedtls_x509_crt chain; /* the leaf; the rest hangs on its `next` */
     mbedtls_pk_context key;
 };

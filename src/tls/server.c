@@ -11,8 +11,8 @@
  * the same name, so that the same site can have an ECDSA and an RSA certificate. mbedTLS picks
  * among them by the client's signature algorithms. With SNI: see sni.c.
  *
- * The server owns its configuration and its array; identities and ticket keys are borrowed and must
- * outlive the last reference. It fails without memory, or on settings that make no sense.
+ * The server owns its configuration and its array; it holds a reference of each identity; ticket keys
+ * are borrowed and must outlive the last reference. It fails without memory, or on settings that make no sense.
  */
 #include "server.h"
 
@@ -169,8 +169,8 @@ int sl_tls_server_new(const struct sl_tls_settings *settings, struct sl_tls_serv
     server->identities = calloc(settings->n_identities, sizeof(server->identities[0]));
     int err = SL_ERR_MEMORY;
     if (server->identities) {
-        memcpy(server->identities, settings->identities,
-               settings->n_identities * sizeof(server->identities[0]));
+        for (size_t i = 0; i < settings->n_identities; i++)
+            server->identities[i] = sl_identity_ref(settings->identities[i]);
         bind_tickets(server);
         err = configure(server, settings);
     }
@@ -198,6 +198,8 @@ void sl_tls_server_unref(struct sl_tls_server **server)
     if (atomic_fetch_sub_explicit(&gone->n_refs, 1, memory_order_acq_rel) != 1)
         return;
     mbedtls_ssl_config_free(&gone->conf);
+    for (size_t i = 0; gone->identities && i < gone->n_identities; i++)
+        sl_identity_free(&gone->identities[i]);
     free(gone->identities);
     free(gone);
 }

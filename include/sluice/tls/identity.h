@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * identity: a certificate chain and its private key, checked to belong together.
+ * identity: a certificate chain and its private key, checked to belong together. Read-only once made.
  */
 #ifndef SLUICE_TLS_IDENTITY_H
 #define SLUICE_TLS_IDENTITY_H
@@ -24,7 +24,9 @@ int sl_identity_load(const char *cert_path, const char *key_path, struct sl_iden
    from an hour ago for `days`. */
 int sl_identity_self_sign(const char *const *names, size_t n_names, unsigned days,
                           struct sl_identity **out_identity);
-/* Zeroises the key. */
+/* Refcounted: servers hold a reference each. Any thread. */
+struct sl_identity *sl_identity_ref(struct sl_identity *identity);
+/* Gives a reference back; with the last one the key is zeroised. Any thread. */
 void sl_identity_free(struct sl_identity **identity);
 
 enum sl_key_type sl_identity_key_type(const struct sl_identity *identity);

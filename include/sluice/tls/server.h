@@ -16,7 +16,7 @@ struct sl_ticket_keys;
 
 struct sl_tls_settings {
     bool has_tls12, has_tls13;
-    struct sl_identity *const *identities; /* at least one; borrowed for the server's life.
+    struct sl_identity *const *identities; /* at least one; the server takes a reference of each.
                                               The first is the one for clients without SNI. */
     size_t n_identities;
     bool is_strict_sni;                    /* an SNI that no identity covers is refused (unknown_sni);
