@@ -11,8 +11,9 @@
  * the same name, so that the same site can have an ECDSA and an RSA certificate. mbedTLS picks
  * among them by the client's signature algorithms. With SNI: see sni.c.
  *
- * The server owns its configuration and its array; it holds a reference of each identity; ticket keys
- * are borrowed and must outlive the last reference. It fails without memory, or on settings that make no sense.
+ * The server owns its configuration and its array; it holds a reference of each identity; ticket
+ * keys are borrowed and must outlive the last reference. It fails without memory, or on settings
+ * that make no sense.
  */
 #include "server.h"
 
