@@ -72,6 +72,8 @@ int sl_tls_cause(int mbedtls_err, int state, int alert)
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_DECODE_ERROR:
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:   /* a record longer than the buffer */
+    case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL: /* a message of several records, longer than it */
         return SL_ERR_TLS_BAD_RECORD;
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
     case MBEDTLS_ERR_SSL_UNEXPECTED_RECORD:
@@ -93,7 +95,10 @@ int sl_tls_alert_for(int mbedtls_err)
         return MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC;
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_DECODE_ERROR:
+    case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL:
         return MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR;
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:
+        return MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW;
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
     case MBEDTLS_ERR_SSL_UNEXPECTED_RECORD:
     case MBEDTLS_ERR_SSL_RECEIVED_EARLY_DATA:

@@ -26,7 +26,9 @@
 #define NAME_MAX_   253
 #define SECONDS_DAY 86400
 
+/* A list from the last to the first: mbedTLS writes it from its end. */
 struct sans {
+    mbedtls_x509_san_list *last;
     mbedtls_x509_san_list entries[MAX_NAMES];
     uint8_t addresses[MAX_NAMES][16];
 };
@@ -48,7 +50,8 @@ static int make_sans(struct sans *sans, const char *const *names, size_t n_names
     for (size_t i = 0; i < n_names; i++) {
         mbedtls_x509_san_list *entry = &sans->entries[i];
         mbedtls_x509_buf *value = &entry->node.san.unstructured_name;
-        entry->next = i + 1 < n_names ? &sans->entries[i + 1] : NULL;
+        entry->next = sans->last;
+        sans->last = entry;
         entry->node.type = MBEDTLS_X509_SAN_IP_ADDRESS;
         value->p = sans->addresses[i];
         if (inet_pton(AF_INET, names[i], sans->addresses[i]) == 1) {
@@ -115,7 +118,7 @@ static int fill(mbedtls_x509write_cert *writer, mbedtls_pk_context *key, const c
     if (ret == 0)
         ret = mbedtls_x509write_crt_set_authority_key_identifier(writer);
     if (ret == 0)
-        ret = mbedtls_x509write_crt_set_subject_alternative_name(writer, sans->entries);
+        ret = mbedtls_x509write_crt_set_subject_alternative_name(writer, sans->last);
     return ret;
 }
 

@@ -16,6 +16,12 @@
  * A TLS 1.2 client may ask for renegotiation and is refused with a warning each time (RFC 5246
  * 7.2.2), which costs queue memory that nobody bounds: after MAX_REPLIES the session ends.
  *
+ * In TLS 1.3, after the server's flight and before the client's, two things need help. A client
+ * that refuses the certificate may say so in clear (many do), which mbedTLS takes for a record that
+ * does not decrypt: watch_for_plain_alert() tells it apart. And mbedTLS would send alerts under
+ * keys that the client has left behind (it keeps the handshake's until the handshake is over,
+ * against RFC 8446 2), so none is sent.
+ *
  * The session owns the mbedTLS context and holds a reference of its server; the queue is borrowed,
  * the span only while a verb runs.
  */
@@ -43,6 +49,45 @@ struct sl_tls_session *sl_session_current(void)
     return current;
 }
 
+/* TLS 1.3: the server's flight is out, the client's is awaited. */
+static bool is_flight_out(const struct sl_tls_session *s)
+{
+    if (mbedtls_ssl_get_version_number(&s->ssl) != MBEDTLS_SSL_VERSION_TLS1_3)
+        return false;
+    switch (SSL_STATE(&s->ssl)) {
+    case MBEDTLS_SSL_CLIENT_CERTIFICATE:
+    case MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY:
+    case MBEDTLS_SSL_CLIENT_FINISHED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* mbedTLS reads a record's header, then its body, each perhaps in parts. A header of type alert and
+   length 2 cannot be encrypted: that has an outer type of application data and a tag (RFC
+   8446 5.2). Returns 0, or what the complete alert means. */
+static int watch_for_plain_alert(struct sl_tls_session *s, const unsigned char *bytes, size_t n)
+{
+    struct sl_record_watch *w = &s->watch;
+    for (size_t i = 0; i < n; i++) {
+        if (w->n_seen < sizeof(w->bytes))
+            w->bytes[w->n_seen] = bytes[i];
+        w->n_seen++;
+        if (w->n_seen < sizeof(w->bytes) - 2)
+            continue;
+        size_t n_body = (size_t)w->bytes[3] << 8 | w->bytes[4];
+        if (w->n_seen < sizeof(w->bytes) - 2 + n_body)
+            continue;
+        w->n_seen = 0;
+        if (w->bytes[0] == MBEDTLS_SSL_MSG_ALERT && n_body == 2)
+            return w->bytes[6] == MBEDTLS_SSL_ALERT_MSG_CLOSE_NOTIFY
+                       ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY
+                       : MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+    }
+    return 0;
+}
+
 static int bio_receive(void *p_session, unsigned char *buf, size_t cap)
 {
     struct sl_tls_session *s = p_session;
@@ -53,6 +98,11 @@ static int bio_receive(void *p_session, unsigned char *buf, size_t cap)
     size_t n = s->in->len < cap ? s->in->len : cap;
     memcpy(buf, s->in->ptr, n);
     *s->in = sl_span_skip(*s->in, n);
+    if (is_flight_out(s)) {
+        int ret = watch_for_plain_alert(s, buf, n);
+        if (ret != 0)
+            return ret;
+    }
     return (int)n;
 }
 
@@ -162,8 +212,8 @@ static int fail(struct sl_tls_session *s, int ret, uint64_t n_before)
     int cause = sl_tls_cause(ret, SSL_STATE(&s->ssl), s->plain_alert);
     if (s->noted_err)
         cause = s->noted_err;
-    bool can_alert = cause != SL_ERR_EOF && cause != SL_ERR_TLS_PEER_ALERT && !s->is_closed;
-    if (can_alert && s->n_sent_bytes == n_before && !s->noted_err)
+    bool is_heard = cause != SL_ERR_EOF && cause != SL_ERR_TLS_PEER_ALERT && !s->is_closed;
+    if (is_heard && s->n_sent_bytes == n_before && !s->noted_err && !is_flight_out(s))
         (void)mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                              (unsigned char)sl_tls_alert_for(ret));
     s->err = cause;
@@ -250,7 +300,7 @@ int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain)
 
 static void warn(struct sl_tls_session *s, int alert)
 {
-    if (s->err)
+    if (s->err || is_flight_out(s))
         return;
     enter(s, NULL);
     if (mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,

@@ -12,15 +12,22 @@
 #define SL_SNI_MAX_BYTES     255
 #define SL_TICKET_NAME_BYTES 16
 
+/* The record that mbedTLS is reading: its header, and the first bytes of its body. */
+struct sl_record_watch {
+    uint8_t bytes[7];
+    size_t n_seen;
+};
+
 struct sl_tls_session {
     mbedtls_ssl_context ssl;
     struct sl_tls_server *server; /* a reference */
     struct sl_chunkq *out;        /* borrowed */
     struct sl_span *in;           /* the caller's, while one of its verbs runs; else NULL */
     int err;                      /* why it ended; 0: it lives. Nothing is sent or read any more */
-    int noted_err;             /* what a callback knows better than mbedTLS's answer; 0: nothing */
-    uint64_t n_sent_bytes;     /* to tell whether mbedTLS has sent an alert of its own */
-    unsigned n_replies;        /* records that mbedTLS sent on its own while we read */
+    int noted_err;         /* what a callback knows better than mbedTLS's answer; 0: nothing */
+    uint64_t n_sent_bytes; /* to tell whether mbedTLS has sent an alert of its own */
+    unsigned n_replies;    /* records that mbedTLS sent on its own while we read */
+    struct sl_record_watch watch;
     bool is_starved;           /* mbedTLS asked for more than *in had */
     bool is_reading;           /* inside mbedtls_ssl_read */
     bool is_peer_done;         /* close_notify was received */

@@ -61,10 +61,11 @@ static void add_sans(mbedtls_x509write_cert *writer, const struct cert_spec *spe
         list[n].node.san.unstructured_name.p = addresses[i];
         list[n].node.san.unstructured_name.len = is_v6 ? 16 : 4;
     }
-    for (size_t i = 0; i + 1 < n; i++)
-        list[i].next = &list[i + 1];
+    for (size_t i = 1; i < n; i++) /* mbedTLS writes the list from its end */
+        list[i].next = &list[i - 1];
     if (n > 0)
-        assert_int_equal(mbedtls_x509write_crt_set_subject_alternative_name(writer, list), 0);
+        assert_int_equal(mbedtls_x509write_crt_set_subject_alternative_name(writer, &list[n - 1]),
+                         0);
 }
 
 void cert_make(const struct cert_spec *spec, struct cert_pem *out_pem)
@@ -110,23 +111,30 @@ const char *scratch_file(const char *name, const char *text)
         strcpy(directory, "/tmp/sluice-tls-XXXXXX");
         assert_non_null(mkdtemp(directory));
     }
-    char *path = paths[n_paths++ % MAX_FILES];
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
+    char path[sizeof(paths[0])];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    size_t i = 0;
+    while (i < n_paths && strcmp(paths[i], path) != 0)
+        i++;
+    if (i == n_paths) {
+        assert_true(n_paths < MAX_FILES);
+        strcpy(paths[n_paths++], path);
+    }
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
     assert_int_equal(fclose(file), 0);
-    return path;
+    return paths[i];
 }
 
 void scratch_remove(void)
 {
-    for (size_t i = 0; i < MAX_FILES; i++)
-        if (paths[i][0])
-            unlink(paths[i]);
+    for (size_t i = 0; i < n_paths; i++)
+        unlink(paths[i]);
     if (directory[0])
         assert_int_equal(rmdir(directory), 0);
     directory[0] = '\0';
+    n_paths = 0;
 }
 
 struct sl_identity *identity_of(const struct cert_spec *spec)

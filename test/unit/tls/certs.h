@@ -29,7 +29,7 @@ struct cert_pem {
 
 void cert_make(const struct cert_spec *spec, struct cert_pem *out_pem);
 /* Writes the text into a file of that name in a directory of this process. The path is valid until
-   the next sixteen calls. */
+   scratch_remove(). */
 const char *scratch_file(const char *name, const char *text);
 /* Removes the directory. */
 void scratch_remove(void);

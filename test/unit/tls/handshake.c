@@ -5,10 +5,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 #include <mbedtls/ssl_ciphersuites.h>
+#include <mbedtls/x509_crt.h>
 
 #include <sluice/base/counters.h>
 
@@ -74,10 +76,701 @@ static void every_suite_is_agreed_on(void **state)
     sl_tls_server_unref(&server);
 }
 
+/* Does a handshake with these options, and tells how it ended for the session: 0 or an error. */
+static int outcome(struct sl_tls_server *server, const struct client_options *options,
+                   struct sl_tls_report *out_report, int *out_alert)
+{
+    struct pair p;
+    pair_open(&p, server, options);
+    bool is_done = pair_handshake(&p);
+    assert_int_equal(is_done, p.server_ret == 0);
+    if (is_done)
+        pair_report(&p, out_report);
+    *out_alert = p.fatal_alert;
+    int ret = p.server_ret;
+    pair_close(&p);
+    return ret;
+}
+
+static void versions_are_negotiated(void **state)
+{
+    static const struct {
+        bool has_tls12, has_tls13;
+        mbedtls_ssl_protocol_version min, max; /* of the client */
+        int expected, version, alert;
+    } rows[] = {
+        {true, true, TLS12, TLS13, 0, SL_TLS_1_3, -1},
+        {true, true, TLS12, TLS12, 0, SL_TLS_1_2, -1},
+        {true, true, TLS13, TLS13, 0, SL_TLS_1_3, -1},
+        {true, false, TLS12, TLS13, 0, SL_TLS_1_2, -1},
+        {true, false, TLS12, TLS12, 0, SL_TLS_1_2, -1},
+        {false, true, TLS12, TLS13, 0, SL_TLS_1_3, -1},
+        {false, true, TLS13, TLS13, 0, SL_TLS_1_3, -1},
+        {false, true, TLS12, TLS12, SL_ERR_TLS_VERSION, 0, 70},
+    };
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        struct sl_tls_server *server =
+            server_make(rows[i].has_tls12, rows[i].has_tls13, false, identities, 1);
+        struct client_options options = {.min = rows[i].min, .max = rows[i].max};
+        struct sl_tls_report report = {0};
+        int alert, ret = outcome(server, &options, &report, &alert);
+        if (ret != rows[i].expected || report.version != rows[i].version || alert != rows[i].alert)
+            fail_msg("row %zu: %s, version %d, alert %d", i, sl_err_name(ret), report.version,
+                     alert);
+        sl_tls_server_unref(&server);
+    }
+}
+
+static void groups_are_negotiated(void **state)
+{
+    static const struct {
+        uint16_t groups[3];
+        int expected;
+    } rows[] = {
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_X25519}, 0},
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1}, 0},
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1}, 0},
+        /* A key share of a group we do not offer: asks for another (HelloRetryRequest). */
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1}, 0},
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1}, SL_ERR_TLS_NO_SHARED_CIPHER},
+        {{MBEDTLS_SSL_IANA_TLS_GROUP_X448}, SL_ERR_TLS_NO_SHARED_CIPHER},
+    };
+    /* An RSA key, so that TLS 1.2's groups are those of the key exchange only. */
+    struct sl_identity *identities[] = {identity_rsa()};
+    struct sl_tls_server *server = server_make(true, true, true, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++)
+        for (int version = TLS12; version <= TLS13; version++) {
+            struct client_options options = {
+                .max = (mbedtls_ssl_protocol_version)version,
+                .groups = rows[i].groups,
+                .sni = "example.org",
+            };
+            struct sl_tls_report report;
+            int alert, ret = outcome(server, &options, &report, &alert);
+            if (ret != rows[i].expected || alert != (ret ? 40 : -1))
+                fail_msg("row %zu, version %x: %s, alert %d", i, version, sl_err_name(ret), alert);
+        }
+    sl_tls_server_unref(&server);
+}
+
+static void nothing_in_common_is_said(void **state)
+{
+    static const int ccm13[] = {MBEDTLS_TLS1_3_AES_128_CCM_SHA256, 0};
+    static const int cbc12[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, 0};
+    static const int rsa12[] = {MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0};
+    static const int static_rsa12[] = {MBEDTLS_TLS_RSA_WITH_AES_128_GCM_SHA256, 0};
+    static const uint16_t rsa13[] = {MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                     MBEDTLS_TLS1_3_SIG_NONE};
+    static const uint16_t sha1[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SHA1, MBEDTLS_TLS1_3_SIG_NONE};
+    const struct client_options rows[] = {
+        {.suites = ccm13},
+        {.max = TLS12, .suites = cbc12},
+        {.max = TLS12, .suites = rsa12}, /* the server's key is ECDSA */
+        {.max = TLS12, .suites = static_rsa12},
+        {.signatures = rsa13},
+        {.max = TLS12, .signatures = sha1},
+    };
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        struct sl_tls_report report;
+        int alert, ret = outcome(server, &rows[i], &report, &alert);
+        if (ret != SL_ERR_TLS_NO_SHARED_CIPHER || alert != 40)
+            fail_msg("row %zu: %s, alert %d", i, sl_err_name(ret), alert);
+    }
+    sl_tls_server_unref(&server);
+}
+
+static void protocols_are_negotiated(void **state)
+{
+    static const char *http1[] = {"http/1.1", NULL}, *both[] = {"h2", "http/1.1", NULL};
+    static const char *h2[] = {"h2", NULL}, *odd[] = {"http/1.10", "http/1", "HTTP/1.1", NULL};
+    static const struct {
+        const char **protocols;
+        int expected;
+        bool has_alpn;
+    } rows[] = {
+        {http1, 0, true},
+        {both, 0, true},
+        {NULL, 0, false},
+        {h2, SL_ERR_TLS_ALPN, false},
+        {odd, SL_ERR_TLS_ALPN, false},
+    };
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++)
+        for (int version = TLS12; version <= TLS13; version++) {
+            struct client_options options = {
+                .max = (mbedtls_ssl_protocol_version)version,
+                .protocols = rows[i].protocols,
+            };
+            struct sl_tls_report report = {0};
+            int alert, ret = outcome(server, &options, &report, &alert);
+            /* no_application_protocol, RFC 7301 3.2 */
+            if (ret != rows[i].expected || report.has_alpn != rows[i].has_alpn ||
+                alert != (ret ? 120 : -1))
+                fail_msg("row %zu, version %x: %s, alert %d", i, version, sl_err_name(ret), alert);
+        }
+    sl_tls_server_unref(&server);
+}
+
+/* Which identity did the client see? */
+static bool is_served(const struct pair *p, const struct sl_identity *identity)
+{
+    const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&p->client);
+    struct sl_str s;
+    char buf[PEM_CAP];
+    mbedtls_x509_crt expected;
+    assert_non_null(crt);
+    sl_str_init(&s, buf, sizeof(buf));
+    assert_int_equal(sl_identity_write_pem(identity, &s), 0);
+    mbedtls_x509_crt_init(&expected);
+    assert_int_equal(mbedtls_x509_crt_parse(&expected, (unsigned char *)buf, s.len + 1), 0);
+    bool is_same =
+        sl_span_eq(sl_span(crt->raw.p, crt->raw.len), sl_span(expected.raw.p, expected.raw.len));
+    mbedtls_x509_crt_free(&expected);
+    return is_same;
+}
+
+static const uint16_t only_ecdsa[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+                                      MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+                                      MBEDTLS_TLS1_3_SIG_NONE};
+static const uint16_t only_rsa[] = {MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256, MBEDTLS_TLS1_3_SIG_NONE};
+static const uint16_t retry[] = {
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+
+enum { ECDSA, RSA, OTHER };
+
+static void the_right_identity_is_served(void **state)
+{
+    static const struct {
+        const char *sni;
+        const uint16_t *signatures, *groups;
+        int strict, lenient; /* the identity, or an error */
+    } rows[] = {
+        {NULL, NULL, NULL, ECDSA, ECDSA},
+        {NULL, only_ecdsa, NULL, ECDSA, ECDSA},
+        {NULL, only_rsa, NULL, RSA, RSA},
+        {"example.org", NULL, NULL, ECDSA, ECDSA},
+        {"example.org", only_ecdsa, NULL, ECDSA, ECDSA},
+        {"example.org", only_rsa, NULL, RSA, RSA},
+        {"Example.ORG", only_rsa, NULL, RSA, RSA},
+        {"rsa.example.net", NULL, NULL, RSA, RSA},
+        {"rsa.example.net", only_ecdsa, NULL, SL_ERR_TLS_NO_SHARED_CIPHER,
+         SL_ERR_TLS_NO_SHARED_CIPHER},
+        {"other.example.com", NULL, NULL, OTHER, OTHER},
+        {"other.example.com", only_rsa, NULL, SL_ERR_TLS_NO_SHARED_CIPHER,
+         SL_ERR_TLS_NO_SHARED_CIPHER},
+        {"other.example.com", NULL, retry, OTHER, OTHER},
+        {"unknown.example.com", NULL, NULL, SL_ERR_TLS_UNKNOWN_SNI, ECDSA},
+        {"unknown.example.com", only_rsa, NULL, SL_ERR_TLS_UNKNOWN_SNI, RSA},
+        {"unknown.example.com", NULL, retry, SL_ERR_TLS_UNKNOWN_SNI, ECDSA},
+    };
+    struct sl_identity *identities[] = {identity_ecdsa(), identity_rsa(), identity_other()};
+    for (int is_strict = 0; is_strict <= 1; is_strict++) {
+        struct sl_tls_server *server = server_make(true, true, is_strict, identities, 3);
+        for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++)
+            for (int version = TLS12; version <= TLS13; version++) {
+                struct client_options options = {
+                    .max = (mbedtls_ssl_protocol_version)version,
+                    .sni = rows[i].sni,
+                    .signatures = rows[i].signatures,
+                    .groups = rows[i].groups,
+                };
+                int expected = is_strict ? rows[i].strict : rows[i].lenient;
+                struct pair p;
+                pair_open(&p, server, &options);
+                pair_handshake(&p);
+                bool is_right = expected >= 0
+                                    ? p.server_ret == 0 && is_served(&p, identities[expected])
+                                    : p.server_ret == expected;
+                if (expected == SL_ERR_TLS_UNKNOWN_SNI) /* unrecognized_name, RFC 6066 3 */
+                    is_right = is_right && p.fatal_alert == 112;
+                if (!is_right)
+                    fail_msg("row %zu, version %x, strict %d: %s, alert %d", i, version, is_strict,
+                             sl_err_name(p.server_ret), p.fatal_alert);
+                assert_true(sl_span_eq(sl_tls_session_sni(p.session), sl_span_str(rows[i].sni)));
+                pair_close(&p);
+            }
+        sl_tls_server_unref(&server);
+    }
+}
+
+static void the_first_identity_serves_clients_without_sni(void **state)
+{
+    /* The second would fit the client's taste better, but is for other names. */
+    struct sl_identity *identities[] = {identity_rsa(), identity_other()};
+    struct sl_tls_server *server = server_make(true, true, true, identities, 2);
+    for (int version = TLS12; version <= TLS13; version++) {
+        struct client_options options = {.max = (mbedtls_ssl_protocol_version)version};
+        struct pair p;
+        pair_connect(&p, server, &options);
+        assert_true(is_served(&p, identities[0]));
+        pair_close(&p);
+    }
+    sl_tls_server_unref(&server);
+}
+
+static void bytes_may_come_one_by_one(void **state)
+{
+    static const size_t pieces[] = {1, 2, 3, 5, 7, 64, 1000};
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(pieces); i++)
+        for (int version = TLS12; version <= TLS13; version++) {
+            struct client_options options = {.max = (mbedtls_ssl_protocol_version)version};
+            struct sl_tls_report report;
+            struct pair p;
+            pair_open(&p, server, &options);
+            p.piece = pieces[i];
+            assert_true(pair_handshake(&p));
+            pair_report(&p, &report);
+            assert_int_equal(report.version, version == TLS13 ? SL_TLS_1_3 : SL_TLS_1_2);
+            pair_close(&p);
+        }
+    sl_tls_server_unref(&server);
+}
+
+/* Cuts the record at the start of the wire into records of at most n bytes each. */
+static void split_record(struct bytes *wire, size_t n)
+{
+    struct bytes cut = {0};
+    const unsigned char *bytes = (const unsigned char *)wire->ptr;
+    size_t len = (size_t)bytes[3] << 8 | bytes[4];
+    assert_int_equal(wire->len, len + 5);
+    for (size_t at = 0; at < len; at += n) {
+        size_t n_now = len - at < n ? len - at : n;
+        unsigned char header[] = {bytes[0], bytes[1], bytes[2], (unsigned char)(n_now >> 8),
+                                  (unsigned char)n_now};
+        bytes_add(&cut, header, sizeof(header));
+        bytes_add(&cut, bytes + 5 + at, n_now);
+    }
+    bytes_free(wire);
+    *wire = cut;
+}
+
+/* A client that knows so many protocols that its ClientHello has more than 8 KiB. */
+static const char **many_protocols(void)
+{
+    static char names[200][48];
+    static const char *protocols[202];
+    for (size_t i = 0; i < 200; i++) {
+        snprintf(names[i], sizeof(names[i]), "a-protocol-that-nobody-has-ever-heard-of/%zu", i);
+        protocols[i] = names[i];
+    }
+    protocols[200] = "http/1.1";
+    return protocols;
+}
+
+static void large_hellos_may_come_in_several_records(void **state)
+{
+    static const size_t pieces[] = {4, 5, 100, 512, 1400, 8000};
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(pieces); i++)
+        for (int version = TLS12; version <= TLS13; version++) {
+            struct client_options options = {
+                .max = (mbedtls_ssl_protocol_version)version,
+                .protocols = many_protocols(),
+                .sni = "example.org",
+            };
+            struct pair p;
+            pair_open(&p, server, &options);
+            assert_int_equal(mbedtls_ssl_handshake(&p.client), MBEDTLS_ERR_SSL_WANT_READ);
+            assert_true(p.to_server.len > 8192);
+            split_record(&p.to_server, pieces[i]);
+            p.piece = 777;
+            if (!pair_handshake(&p))
+                fail_msg("pieces of %zu, version %x: %s", pieces[i], version,
+                         sl_err_name(p.server_ret));
+            pair_close(&p);
+        }
+    sl_tls_server_unref(&server);
+}
+
+/* Gives raw bytes to a fresh session. Returns the answer, and what was sent back. */
+static int hello_raw(struct sl_tls_server *server, const void *bytes, size_t len,
+                     struct bytes *out_answer)
+{
+    struct pair p;
+    struct sl_span in = sl_span(bytes, len);
+    pair_open(&p, server, NULL);
+    int ret = sl_tls_session_handshake(p.session, &in);
+    pair_flush(&p);
+    *out_answer = p.to_client;
+    p.to_client = (struct bytes){0};
+    /* It stays dead. */
+    if (ret != SL_ERR_AGAIN) {
+        assert_int_equal(sl_tls_session_handshake(p.session, &in), ret);
+        assert_int_equal(sl_tls_session_write(p.session, SL_SPAN("x")), ret);
+        sl_tls_session_close_notify(p.session);
+        sl_tls_session_abort(p.session);
+        assert_true(sl_chunkq_is_empty(&p.out));
+    }
+    pair_close(&p);
+    return ret;
+}
+
+/* The description of the fatal alert in clear that an answer consists of; -1: it is none. */
+static int plain_alert(const struct bytes *answer)
+{
+    const unsigned char *b = (const unsigned char *)answer->ptr;
+    return answer->len == 7 && b[0] == 21 && b[1] == 3 && b[4] == 2 && b[5] == 2 ? b[6] : -1;
+}
+
+/* Does it end with an encrypted record that can be an alert: two bytes, a type, padding to sixteen
+   bytes, and a tag? */
+static bool ends_encrypted(const struct bytes *answer)
+{
+    return answer->len > 37 &&
+           memcmp(answer->ptr + answer->len - 37, "\x17\x03\x03\x00\x20", 5) == 0;
+}
+
+static void old_versions_are_refused(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    for (int tls12 = 0; tls12 <= 1; tls12++)
+        for (int tls13 = 0; tls13 <= 1; tls13++)
+            for (unsigned char minor = 0; minor <= 2; minor++) {
+                if (!tls12 && !tls13)
+                    continue;
+                struct sl_tls_server *server = server_make(tls12, tls13, false, identities, 1);
+                unsigned char hello[] = {
+                    22,   3,  minor == 0 ? 0 : 1,
+                    0,    45, /* record */
+                    1,    0,  0,
+                    41,   3,  minor, /* ClientHello of SSL 3, TLS 1.0 or 1.1 */
+                    1,    2,  3,
+                    4,    5,  6,
+                    7,    8,  9,
+                    0,    1,  2,
+                    3,    4,  5,
+                    6,    7,  8,
+                    9,    0,  1,
+                    2,    3,  4,
+                    5,    6,  7,
+                    8,    9,  0,
+                    1,    2, /* random */
+                    0,       /* session id */
+                    0,    2,  0xc0,
+                    0x2b,    /* suites */
+                    1,    0, /* compression */
+                };
+                struct bytes answer;
+                int ret = hello_raw(server, hello, sizeof(hello), &answer);
+                if (ret != SL_ERR_TLS_VERSION || plain_alert(&answer) != 70)
+                    fail_msg("3.%u: %s, alert %d", minor, sl_err_name(ret), plain_alert(&answer));
+                bytes_free(&answer);
+                sl_tls_server_unref(&server);
+            }
+}
+
+static void rubbish_is_refused_with_an_alert(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int expected, alert;
+    } rows[] = {
+#define ROW(literal_, expected_, alert_) {literal_, sizeof(literal_) - 1, expected_, alert_}
+        ROW("GET / HTTP/1.1\r\n\r\n", SL_ERR_TLS_BAD_RECORD, 50),
+        ROW("\x16\x03\x01\x00\x00", SL_ERR_TLS_BAD_RECORD, 50), /* an empty record */
+        ROW("\x16\x03\x01\xff\xff", SL_ERR_TLS_BAD_RECORD, 22), /* longer than allowed */
+        ROW("\x16\x03\x01\x00\x04\x01\x00\x00\x00", SL_ERR_TLS_BAD_RECORD, 50),
+        ROW("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03", SL_ERR_TLS_BAD_RECORD, 50),
+        ROW("\x16\x03\x01\x00\x04\x01\xff\xff\xff", SL_ERR_AGAIN, -1),        /* 16 MiB to come */
+        ROW("\x16\x03\x01\x00\x04\x14\x00\x00\x00", SL_ERR_TLS_PROTOCOL, 10), /* Finished */
+        ROW("\x17\x03\x03\x00\x01x", SL_ERR_TLS_PROTOCOL, 10),                /* application data */
+        ROW("\x15\x03\x03\x00\x02\x02\x28", SL_ERR_TLS_PEER_ALERT, -1),
+        ROW("\x15\x03\x03\x00\x02\x01\x00", SL_ERR_EOF, -1), /* close_notify */
+#undef ROW
+    };
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        struct bytes answer;
+        int ret = hello_raw(server, rows[i].bytes, rows[i].len, &answer);
+        if (ret != rows[i].expected || plain_alert(&answer) != rows[i].alert)
+            fail_msg("row %zu: %s, alert %d (%zu bytes)", i, sl_err_name(ret), plain_alert(&answer),
+                     answer.len);
+        bytes_free(&answer);
+    }
+    sl_tls_server_unref(&server);
+}
+
+/* The ClientHello of a client with these options. */
+static struct bytes hello_of(struct sl_tls_server *server, const struct client_options *options)
+{
+    struct pair p;
+    struct bytes hello;
+    pair_open(&p, server, options);
+    assert_int_equal(mbedtls_ssl_handshake(&p.client), MBEDTLS_ERR_SSL_WANT_READ);
+    hello = p.to_server;
+    p.to_server = (struct bytes){0};
+    pair_close(&p);
+    return hello;
+}
+
+static void damaged_hellos_do_no_harm(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (int version = TLS12; version <= TLS13; version++) {
+        struct client_options options = {.max = (mbedtls_ssl_protocol_version)version,
+                                         .sni = "example.org"};
+        struct bytes hello = hello_of(server, &options), answer;
+        for (size_t i = 0; i < hello.len; i++) {
+            static const char flips[] = {0x01, (char)0x80};
+            for (size_t j = 0; j < sizeof(flips); j++) {
+                hello.ptr[i] ^= flips[j];
+                int ret = hello_raw(server, hello.ptr, hello.len, &answer);
+                /* Either it still is one, or it is refused with an alert, or it asks for more. An
+                   alert after a ServerHello is encrypted. */
+                if (ret != SL_ERR_AGAIN && plain_alert(&answer) < 0 && !ends_encrypted(&answer))
+                    fail_msg("byte %zu: %s without an alert", i, sl_err_name(ret));
+                if (ret == SL_ERR_TLS_INTERNAL)
+                    fail_msg("byte %zu: %s", i, sl_err_name(ret));
+                hello.ptr[i] ^= flips[j];
+                bytes_free(&answer);
+            }
+        }
+        /* Cut anywhere: more is waited for, and nothing is said. */
+        for (size_t n = 0; n < hello.len; n++) {
+            assert_int_equal(hello_raw(server, hello.ptr, n, &answer), SL_ERR_AGAIN);
+            assert_int_equal(answer.len, 0);
+            bytes_free(&answer);
+        }
+        bytes_free(&hello);
+    }
+    sl_tls_server_unref(&server);
+}
+
+static void hellos_larger_than_a_buffer_are_refused(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    struct bytes wire = {0}, answer;
+    unsigned char piece[5 + 1024] = {22, 3, 1, 4, 0, 1, 0, 0x50, 0}; /* of 20 KiB */
+    for (int i = 0; i < 20; i++) {
+        bytes_add(&wire, piece, sizeof(piece));
+        memset(piece + 5, 0, 4);
+    }
+    assert_int_equal(hello_raw(server, wire.ptr, wire.len, &answer), SL_ERR_TLS_BAD_RECORD);
+    assert_int_equal(plain_alert(&answer), 22);
+    bytes_free(&answer);
+    bytes_free(&wire);
+    sl_tls_server_unref(&server);
+}
+
+static void the_sni_is_known_while_the_handshake_runs(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    struct client_options options = {.sni = "wanted.example.org"};
+    struct bytes hello = hello_of(server, &options);
+    struct pair p;
+    pair_open(&p, server, NULL);
+    struct sl_span in = sl_span(hello.ptr, hello.len - 1);
+    assert_int_equal(sl_tls_session_handshake(p.session, &in), SL_ERR_AGAIN);
+    assert_int_equal(sl_tls_session_sni(p.session).len, 0);
+    in = sl_span(hello.ptr + hello.len - 1, 1);
+    assert_int_equal(sl_tls_session_handshake(p.session, &in), SL_ERR_AGAIN);
+    assert_true(sl_span_eq(sl_tls_session_sni(p.session), SL_SPAN("wanted.example.org")));
+    pair_close(&p);
+    bytes_free(&hello);
+    sl_tls_server_unref(&server);
+}
+
+static void long_names_are_kept_as_far_as_they_fit(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    char name[256];
+    memset(name, 'a', 255);
+    name[255] = '\0';
+    struct client_options options = {.sni = name};
+    struct bytes hello = hello_of(server, &options), longer = {0}, answer;
+    /* Append one byte to the name: every length around it grows by one. */
+    size_t at = 0;
+    while (memcmp(hello.ptr + at, name, 255) != 0)
+        at++;
+    bytes_add(&longer, hello.ptr, at + 255);
+    bytes_add(&longer, "b", 1);
+    bytes_add(&longer, hello.ptr + at + 255, hello.len - at - 255);
+    unsigned char *b = (unsigned char *)longer.ptr;
+    static const size_t session_id_at = 5 + 4 + 2 + 32;
+    size_t suites_at = session_id_at + 1 + b[session_id_at];
+    size_t compression_at = suites_at + 2 + ((size_t)b[suites_at] << 8 | b[suites_at + 1]);
+    size_t extensions_at = compression_at + 1 + b[compression_at];
+    const size_t lengths[] = {3, 7, extensions_at, at - 2, at - 5, at - 7};
+    for (size_t i = 0; i < SL_N_ELEMENTS(lengths); i++) {
+        size_t n = ((size_t)b[lengths[i]] << 8 | b[lengths[i] + 1]) + 1;
+        b[lengths[i]] = (unsigned char)(n >> 8);
+        b[lengths[i] + 1] = (unsigned char)n;
+    }
+    struct pair p;
+    pair_open(&p, server, NULL);
+    struct sl_span in = sl_span(longer.ptr, longer.len);
+    assert_int_equal(sl_tls_session_handshake(p.session, &in), SL_ERR_AGAIN);
+    assert_true(sl_span_eq(sl_tls_session_sni(p.session), sl_span(name, 255)));
+    pair_close(&p);
+    assert_int_equal(hello_raw(server, longer.ptr, longer.len, &answer), SL_ERR_AGAIN);
+    bytes_free(&answer);
+    bytes_free(&longer);
+    bytes_free(&hello);
+    sl_tls_server_unref(&server);
+}
+
+static void the_clients_alert_ends_the_handshake(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    for (int version = TLS12; version <= TLS13; version++) {
+        struct client_options options = {
+            .max = (mbedtls_ssl_protocol_version)version,
+            .sni = "example.org",
+            .has_trust_in_nobody = true,
+        };
+        struct pair p;
+        pair_open(&p, server, &options);
+        assert_false(pair_handshake(&p));
+        assert_int_equal(p.server_ret, SL_ERR_TLS_PEER_ALERT);
+        assert_true(sl_chunkq_is_empty(&p.out));
+        pair_close(&p);
+    }
+    sl_tls_server_unref(&server);
+}
+
+static void a_client_that_is_given_up_is_told(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    /* In every state: before anything, within the ClientHello, after the server's flight, done. */
+    for (int stage = 0; stage <= 3; stage++)
+        for (int version = TLS12; version <= TLS13; version++) {
+            struct client_options options = {.max = (mbedtls_ssl_protocol_version)version};
+            struct pair p;
+            char byte;
+            pair_open(&p, server, &options);
+            assert_int_equal(mbedtls_ssl_handshake(&p.client), MBEDTLS_ERR_SSL_WANT_READ);
+            struct sl_span in = sl_span(p.to_server.ptr, stage == 0   ? 0
+                                                         : stage == 1 ? p.to_server.len / 2
+                                                                      : p.to_server.len);
+            if (stage == 3)
+                assert_true(pair_handshake(&p));
+            else if (stage > 0)
+                assert_int_equal(sl_tls_session_handshake(p.session, &in), SL_ERR_AGAIN);
+            size_t n_before = p.out.n_bytes;
+            sl_tls_session_abort(p.session);
+            size_t n_sent = p.out.n_bytes;
+            /* Where mbedTLS has the wrong keys for it, nothing is better than rubbish. */
+            assert_int_equal(n_sent == n_before, stage == 2 && version == TLS13);
+            sl_tls_session_abort(p.session);
+            sl_tls_session_close_notify(p.session);
+            assert_int_equal(p.out.n_bytes, n_sent);
+            in = SL_SPAN("\x16");
+            assert_int_equal(sl_tls_session_handshake(p.session, &in), SL_ERR_CLOSED);
+            assert_int_equal(sl_tls_session_write(p.session, SL_SPAN("x")), SL_ERR_CLOSED);
+            pair_flush(&p);
+            if (stage < 2) { /* two warnings in clear: user_canceled, close_notify */
+                assert_int_equal(p.to_client.len, 14);
+                assert_memory_equal(p.to_client.ptr, "\x15\x03\x03\x00\x02\x01\x5a", 7);
+                assert_memory_equal(p.to_client.ptr + 7, "\x15\x03\x03\x00\x02\x01\x00", 7);
+            }
+            int ret = pair_client_read(&p, &byte, 1);
+            while (ret == MBEDTLS_ERR_SSL_WANT_READ && p.to_client.len > 0)
+                ret = pair_client_read(&p, &byte, 1);
+            if (stage == 2 && version == TLS13)
+                assert_int_equal(ret, MBEDTLS_ERR_SSL_WANT_READ);
+            else if (stage == 3)
+                assert_int_equal(ret, MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
+            else /* mbedTLS's client may take the first for a message out of turn */
+                assert_true(ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ||
+                            ret == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE);
+            pair_close(&p);
+        }
+    sl_tls_server_unref(&server);
+}
+
+static void the_client_may_say_goodbye(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    struct bytes answer;
+    assert_int_equal(hello_raw(server, "\x15\x03\x01\x00\x02\x01\x00", 7, &answer), SL_ERR_EOF);
+    assert_int_equal(answer.len, 0);
+    sl_tls_server_unref(&server);
+}
+
+static void senseless_settings_are_refused(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = NULL;
+    struct sl_tls_settings settings = {.has_tls12 = true, .identities = identities};
+    assert_int_equal(sl_tls_server_new(&settings, &server), SL_ERR_INVALID);
+    settings.n_identities = 1;
+    settings.has_tls12 = false;
+    assert_int_equal(sl_tls_server_new(&settings, &server), SL_ERR_INVALID);
+    assert_null(server);
+}
+
+static void a_session_outlives_its_owners_reference(void **state)
+{
+    struct sl_identity *identities[] = {identity_ecdsa()};
+    struct sl_tls_server *server = server_make(true, true, false, identities, 1);
+    struct sl_tls_server *other = sl_tls_server_ref(server);
+    struct pair p;
+    pair_open(&p, server, NULL);
+    sl_tls_server_unref(&server);
+    assert_null(server);
+    sl_tls_server_unref(&other);
+    assert_true(pair_handshake(&p));
+    pair_close(&p);
+    sl_tls_server_unref(&server);
+}
+
+static void the_floor_says_what_it_is(void **state)
+{
+    uint8_t a[4096], b[4096];
+    assert_true(sl_span_starts(sl_span_str(sl_tls_library()), SL_SPAN("mbedTLS 3.6.")));
+    assert_string_equal(sl_tls_suite_name(0), "TLS_AES_128_GCM_SHA256");
+    assert_string_equal(sl_tls_suite_name(SL_N_SUITES - 1),
+                        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256");
+    assert_string_equal(sl_tls_suite_name(SL_N_SUITES), "unknown");
+    assert_int_equal(sl_tls_random(a, sizeof(a)), 0);
+    assert_int_equal(sl_tls_random(b, sizeof(b)), 0);
+    assert_memory_not_equal(a, b, 16);
+    assert_memory_not_equal(a + 4080, b + 4080, 16);
+    assert_int_equal(sl_tls_global_init(), 0); /* again: nothing happens */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite_is_agreed_on),
+        cmocka_unit_test(versions_are_negotiated),
+        cmocka_unit_test(groups_are_negotiated),
+        cmocka_unit_test(nothing_in_common_is_said),
+        cmocka_unit_test(protocols_are_negotiated),
+        cmocka_unit_test(the_right_identity_is_served),
+        cmocka_unit_test(the_first_identity_serves_clients_without_sni),
+        cmocka_unit_test(bytes_may_come_one_by_one),
+        cmocka_unit_test(large_hellos_may_come_in_several_records),
+        cmocka_unit_test(old_versions_are_refused),
+        cmocka_unit_test(rubbish_is_refused_with_an_alert),
+        cmocka_unit_test(damaged_hellos_do_no_harm),
+        cmocka_unit_test(hellos_larger_than_a_buffer_are_refused),
+        cmocka_unit_test(the_sni_is_known_while_the_handshake_runs),
+        cmocka_unit_test(long_names_are_kept_as_far_as_they_fit),
+        cmocka_unit_test(the_clients_alert_ends_the_handshake),
+        cmocka_unit_test(a_client_that_is_given_up_is_told),
+        cmocka_unit_test(the_client_may_say_goodbye),
+        cmocka_unit_test(senseless_settings_are_refused),
+        cmocka_unit_test(a_session_outlives_its_owners_reference),
+        cmocka_unit_test(the_floor_says_what_it_is),
     };
     if (sl_tls_global_init() != 0)
         return 1;

@@ -62,6 +62,11 @@ static int client_receive(void *p_pair, unsigned char *buf, size_t cap)
     return (int)n;
 }
 
+static int refuse_certificate(void *unused, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+    return MBEDTLS_ERR_X509_FATAL_ERROR;
+}
+
 static void configure(struct pair *p, const struct client_options *o)
 {
     mbedtls_ssl_config *conf = &p->conf;
@@ -84,6 +89,10 @@ static void configure(struct pair *p, const struct client_options *o)
         mbedtls_ssl_conf_sig_algs(conf, o->signatures);
     if (o->protocols)
         assert_int_equal(mbedtls_ssl_conf_alpn_protocols(conf, o->protocols), 0);
+    if (o->has_trust_in_nobody)
+        mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
+    if (o->has_trust_in_nobody)
+        mbedtls_ssl_conf_verify(conf, refuse_certificate, NULL);
     if (o->has_renegotiation)
         mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
 #if MBEDTLS_VERSION_NUMBER >= 0x03060100

@@ -29,6 +29,7 @@ struct client_options {
     const char *sni;
     const mbedtls_ssl_session *resume;
     bool has_renegotiation;
+    bool has_trust_in_nobody; /* refuses every certificate */
 };
 
 /* One connection: the client, the session, and the wires between them. */
