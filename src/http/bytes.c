@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bytes: the table. Sixteen bytes a row; a value is the sum of the classes a byte belongs to. The
- * unit test spells every class out by its grammar and compares.
+ * unit tests spell the classes out by their grammar and compare.
  */
 #include "bytes.h"
 

@@ -87,9 +87,10 @@ static int read_transfer_encoding(const struct sl_head *head, struct sl_refusal 
         }
     }
     if (n_chunked > 1)
-        return refuse(out_refusal, 400, "chunked_twice", "Transfer-Encoding names chunked twice.");
+        return refuse(out_refusal, 400, "bad_transfer_encoding",
+                      "Transfer-Encoding names chunked twice.");
     if (n_chunked && !is_last_chunked) /* RFC 9112 6.3, rule 4 */
-        return refuse(out_refusal, 400, "chunked_not_last",
+        return refuse(out_refusal, 400, "bad_transfer_encoding",
                       "Transfer-Encoding does not end in chunked.");
     if (n_others || !n_chunked)
         return refuse(out_refusal, 501, "unknown_coding",

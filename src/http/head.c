@@ -136,22 +136,36 @@ static bool is_value(struct sl_span s)
     return true;
 }
 
+/* `s`, wherever the text is now: what is added may be a part of the same head, and text moves. */
+static struct sl_span moved(const struct sl_head *h, uintptr_t old_text, struct sl_span s)
+{
+    uintptr_t at = (uintptr_t)s.ptr;
+    if (!old_text || at < old_text || at >= old_text + h->n_text)
+        return s;
+    return sl_span(h->text + (at - old_text), s.len);
+}
+
 int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value)
 {
     value = sl_span_trim(value);
     if (!sl_is_token(name) || !is_value(value))
         return SL_ERR_INVALID;
+    uintptr_t old_text = (uintptr_t)h->text;
     int err = sl_head_reserve(h, name.len + value.len);
     if (!err)
         err = reserve_field(h);
     if (err)
         return err;
+    name = moved(h, old_text, name);
+    value = moved(h, old_text, value);
     struct sl_field *f = sl_head_push(h);
+    if (!f)
+        return SL_ERR_MEMORY;
+    f->id = (uint16_t)sl_field_id(name);
     f->name = append(h, name);
     f->name_len = (uint32_t)name.len;
     f->value = append(h, value);
     f->value_len = (uint32_t)value.len;
-    f->id = (uint16_t)sl_field_id(name);
     return 0;
 }
 
@@ -162,9 +176,12 @@ int sl_head_set_request(struct sl_head *h, struct sl_span method, struct sl_span
     for (size_t i = 0; i < target.len; i++)
         if (!sl_byte_is(target.ptr[i], SL_BYTE_TARGET))
             return SL_ERR_INVALID;
+    uintptr_t old_text = (uintptr_t)h->text;
     int err = sl_head_reserve(h, method.len + target.len);
     if (err)
         return err;
+    method = moved(h, old_text, method);
+    target = moved(h, old_text, target);
     h->is_request = true;
     h->minor = 1;
     h->method = sl_method_read(method);

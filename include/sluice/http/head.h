@@ -107,7 +107,7 @@ int sl_head_set_request(struct sl_head *h, struct sl_span method, struct sl_span
 void sl_head_set_status(struct sl_head *h, int status);
 /* 0, SL_ERR_MEMORY, SL_ERR_LIMIT (limits bind what is received; additions have as much room again),
    or SL_ERR_INVALID: the name is no token or the value holds a control byte. The value is trimmed. Both
-   are copied. Spans and field pointers taken from the head before are void. */
+   are copied and may be parts of the same head. Spans and field pointers taken from it before are void. */
 int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value);
 struct sl_span sl_head_name(const struct sl_head *h, const struct sl_field *f);
 struct sl_span sl_head_value(const struct sl_head *h, const struct sl_field *f);
