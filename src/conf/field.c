@@ -72,7 +72,7 @@ void sl_field_expects(const struct sl_field *field, struct sl_str *s)
     static const char *const nouns[] = {
         [SL_TYPE_MAP] = "a mapping",
         [SL_TYPE_LIST] = "a list, each item after `- `",
-        [SL_TYPE_FLAGS] = "a list of ",
+        [SL_TYPE_FLAGS] = "a list with one or more of ",
         [SL_TYPE_PREFIXES] = "a list of addresses and prefixes such as `10.0.0.0/8`",
         [SL_TYPE_BOOL] = "`true` or `false`",
         [SL_TYPE_NUMBER] = "a number",
