@@ -37,7 +37,7 @@ struct sl_channel_events {
     void (*on_open)(void *owner, int err);
     void (*on_readable)(void *owner);
     /* The peer will send no more (0), or reading failed; every byte was consumed before, unless err
-       is not 0. Writing may still work after 0. At most once. */
+       is not 0. Writing may still work after 0; should it fail, on_end is said once more. */
     void (*on_end)(void *owner, int err);
     void (*on_room)(void *owner);
     /* Every written byte is in the kernel, after that was not so at the end of a turn. */
@@ -67,11 +67,11 @@ struct sl_channel {
     char *collected;                   /* PROXY header or undecided first bytes; usually NULL */
     uint16_t n_collected;
     uint8_t stage_of_life;             /* enum sl_channel_stage */
-    bool is_paused, is_reading, is_in_event;
-    bool has_ended, has_told_end, has_shut_down;
+    bool is_paused, is_reading;
+    bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
     uint64_t n_raw_in;                 /* bytes received from the socket */
-    uint64_t n_in, n_out;              /* plaintext bytes delivered / written */
+    uint64_t n_in, n_out;              /* plaintext bytes delivered / written as bodies */
 };
 
 /* ---- life ---- */

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The happy path: tcp delivers bytes; a PROXY header is taken off if one was demanded; the first
+ * byte is announced; with TLS a session is made and the handshake goes on with each read; then
+ * every read is decrypted whole into one buffer of this thread and offered to the owner as one
+ * span.
+ *
+ * What may fail: the first bytes are not TLS (the session is never made), the handshake (an alert
+ * is written and on_open says why), a record (an alert is written and on_end says why), memory.
+ *
+ * Who owns what: the owner embeds the channel and its memory; the channel owns the TLS session and
+ * its queues; the socket's shell belongs to the loop. Every callback may close the channel, so
+ * after each one `tcp` is looked at again before anything else is touched.
+ */
+#include <sluice/net/channel.h>
+
+#include <stdlib.h>
+#include <sluice/loop/loop.h>
+#include "proxy_header.h"
+
+/* All plaintext of one read: what was read, and a record that had been incomplete before. */
+#define PLAIN_BYTES (SL_TCP_READ_BYTES + 2 * 16384)
+
+/* Writes below this are gathered until the end of the turn. */
+#define GATHER_BYTES 4096
+
+/* One thread runs one loop, and a buffer is in use only within one event. */
+static _Thread_local char plain_buffer[PLAIN_BYTES];
+static _Thread_local char record_buffer[SL_TLS_RECORD_BYTES];
+
+static bool is_closed(const struct sl_channel *ch)
+{
+    return ch->tcp == NULL;
+}
+
+static void update_reading(struct sl_channel *ch)
+{
+    bool wants = !ch->is_paused && !ch->has_ended && ch->in.n_bytes < SL_CHANNEL_IN_BYTES;
+    if (wants != ch->is_reading) {
+        ch->is_reading = wants;
+        sl_tcp_read(ch->tcp, wants);
+    }
+}
+
+/* The end is told once everything before it was taken, unless the stream broke. */
+static void tell_end(struct sl_channel *ch)
+{
+    if (!ch->has_ended || ch->has_told_end || ch->stage_of_life != SL_CHANNEL_OPEN)
+        return;
+    if (ch->end_err == 0 && ch->in.n_bytes > 0)
+        return;
+    ch->has_told_end = true;
+    ch->events->on_end(ch->owner, ch->end_err);
+}
+
+/* A FIN may be followed by a failure: the peer of a half-closed connection went away altogether. */
+static void end(struct sl_channel *ch, int err)
+{
+    if (ch->has_ended && (err == 0 || ch->end_err != 0))
+        return;
+    ch->has_ended = true;
+    ch->has_told_end = false;
+    ch->end_err = err;
+    update_reading(ch);
+    tell_end(ch);
+}
+
+static void fail_to_open(struct sl_channel *ch, int err)
+{
+    ch->has_ended = true;
+    ch->has_told_end = true;
+    ch->has_failed_to_open = true;
+    ch->end_err = err;
+    update_reading(ch);
+    ch->events->on_open(ch->owner, err);
+}
+
+/* Offers plaintext to the owner; what it leaves is kept. */
+static void deliver(struct sl_channel *ch, struct sl_span plain)
+{
+    if (plain.len == 0)
+        return;
+    ch->n_in += plain.len;
+    if (ch->is_paused || ch->in.n_bytes > 0) {
+        if (sl_chunkq_append(&ch->in, plain) != 0) {
+            end(ch, SL_ERR_MEMORY);
+            return;
+        }
+    } else {
+        ch->fresh = plain;
+    }
+    if (!ch->is_paused) {
+        ch->events->on_readable(ch->owner);
+        if (is_closed(ch))
+            return;
+    }
+    struct sl_span left = ch->fresh;
+    ch->fresh = (struct sl_span){0};
+    if (left.len && sl_chunkq_append(&ch->in, left) != 0) {
+        end(ch, SL_ERR_MEMORY);
+        return;
+    }
+    update_reading(ch);
+}
+
+/* Decrypts everything in `cipher` and delivers it. */
+static void read_tls(struct sl_channel *ch, struct sl_span cipher)
+{
+    size_t n = 0;
+    int got = SL_ERR_AGAIN;
+
+    for (;;) {
+        got = sl_tls_session_read(ch->session, &cipher, plain_buffer + n, PLAIN_BYTES - n);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+        if (n == PLAIN_BYTES) { /* sized so that it does not happen; deliver and go on */
+            deliver(ch, sl_span(plain_buffer, n));
+            if (is_closed(ch) || ch->has_ended)
+                return;
+            n = 0;
+        }
+    }
+    sl_defer(ch->loop, &ch->flush); /* alerts and post-handshake messages, if any */
+    deliver(ch, sl_span(plain_buffer, n));
+    if (is_closed(ch) || got == SL_ERR_AGAIN)
+        return;
+    end(ch, got == SL_ERR_EOF ? 0 : got);
+}
+
+static void open_plain(struct sl_channel *ch, int err)
+{
+    ch->stage_of_life = SL_CHANNEL_OPEN;
+    ch->events->on_open(ch->owner, err);
+}
+
+static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
+{
+    int err = sl_tls_session_handshake(ch->session, &cipher);
+
+    sl_defer(ch->loop, &ch->flush);
+    if (err == SL_ERR_AGAIN)
+        return;
+    if (err != 0) {
+        fail_to_open(ch, err);
+        return;
+    }
+    ch->stage_of_life = SL_CHANNEL_OPEN;
+    ch->events->on_open(ch->owner, 0);
+    if (is_closed(ch))
+        return;
+    /* Even without bytes: the session may hold a record that came with the client's Finished. */
+    read_tls(ch, cipher);
+}
+
+/* Keeps bytes that are too few to decide on. Bounded by SL_PROXY_HEADER_BYTES. */
+static int collect(struct sl_channel *ch, struct sl_span bytes)
+{
+    if (ch->n_collected + bytes.len > SL_PROXY_HEADER_BYTES)
+        return SL_ERR_LIMIT;
+    if (!ch->collected && !(ch->collected = malloc(SL_PROXY_HEADER_BYTES)))
+        return SL_ERR_MEMORY;
+    memcpy(ch->collected + ch->n_collected, bytes.ptr, bytes.len);
+    ch->n_collected = (uint16_t)(ch->n_collected + bytes.len);
+    return 0;
+}
+
+static void forget_collected(struct sl_channel *ch)
+{
+    free(ch->collected);
+    ch->collected = NULL;
+    ch->n_collected = 0;
+}
+
+static void take_stream(struct sl_channel *ch, struct sl_span bytes);
+
+/* The first bytes of a TLS port: a handshake, plain HTTP, or rubbish. */
+static void sniff(struct sl_channel *ch, struct sl_span bytes)
+{
+    char first[SL_PROXY_HEADER_BYTES];
+    struct sl_span all = bytes;
+
+    if (ch->n_collected > 0) {
+        size_t n = sizeof(first) - ch->n_collected;
+        if (n > bytes.len)
+            n = bytes.len;
+        memcpy(first, ch->collected, ch->n_collected);
+        memcpy(first + ch->n_collected, bytes.ptr, n);
+        all = sl_span(first, ch->n_collected + n);
+    }
+    int err = sl_tls_sniff(all);
+    if (err == SL_ERR_AGAIN) {
+        err = collect(ch, bytes);
+        if (err != 0)
+            fail_to_open(ch, SL_ERR_TLS_NOT_TLS);
+        return;
+    }
+    if (err == SL_ERR_TLS_PLAIN_HTTP) {
+        forget_collected(ch);
+        open_plain(ch, err);
+        return;
+    }
+    if (err == 0)
+        err = sl_tls_session_new(ch->tls_server, sl_tcp_out(ch->tcp), &ch->session);
+    if (err != 0) {
+        fail_to_open(ch, err);
+        return;
+    }
+    struct sl_span before = sl_span(first, ch->n_collected);
+    forget_collected(ch);
+    if (before.len > 0) {
+        shake_hands(ch, before);
+        if (is_closed(ch) || ch->has_ended)
+            return;
+    }
+    shake_hands(ch, bytes);
+}
+
+static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
+{
+    char header[SL_PROXY_HEADER_BYTES];
+    size_t n_before = ch->n_collected;
+    size_t n = sizeof(header) - n_before < bytes.len ? sizeof(header) - n_before : bytes.len;
+    struct sl_addr source;
+    bool has_source = false;
+    size_t used = 0;
+
+    if (n_before)
+        memcpy(header, ch->collected, n_before);
+    memcpy(header + n_before, bytes.ptr, n);
+    int err = sl_proxy_header_read(sl_span(header, n_before + n), &used, &has_source, &source);
+    if (err == SL_ERR_AGAIN)
+        err = collect(ch, bytes) == 0 ? 0 : SL_ERR_INVALID;
+    else if (err == 0) {
+        forget_collected(ch);
+        ch->stage_of_life = SL_CHANNEL_FIRST_BYTE;
+        ch->events->on_proxied(ch->owner, has_source ? &source : sl_tcp_peer(ch->tcp));
+        if (!is_closed(ch) && used - n_before < bytes.len)
+            take_stream(ch, sl_span_skip(bytes, used - n_before));
+        return;
+    }
+    if (err != 0)
+        fail_to_open(ch, err);
+}
+
+/* Bytes of the peer's own stream, in whatever stage it is. */
+static void take_stream(struct sl_channel *ch, struct sl_span bytes)
+{
+    if (ch->stage_of_life == SL_CHANNEL_FIRST_BYTE) {
+        ch->stage_of_life = SL_CHANNEL_HANDSHAKE;
+        if (ch->events->on_first_byte)
+            ch->events->on_first_byte(ch->owner);
+        if (is_closed(ch))
+            return;
+        if (!ch->tls_server) {
+            open_plain(ch, 0);
+            if (is_closed(ch))
+                return;
+        }
+    }
+    if (ch->stage_of_life == SL_CHANNEL_OPEN) {
+        if (ch->session)
+            read_tls(ch, bytes);
+        else
+            deliver(ch, bytes);
+    } else if (ch->session) {
+        shake_hands(ch, bytes);
+    } else {
+        sniff(ch, bytes);
+    }
+}
+
+static void on_bytes(void *owner, struct sl_span bytes)
+{
+    struct sl_channel *ch = owner;
+
+    if (ch->has_ended)
+        return;
+    ch->n_raw_in += bytes.len;
+    if (ch->stage_of_life == SL_CHANNEL_PROXY_HEADER)
+        take_proxy_header(ch, bytes);
+    else
+        take_stream(ch, bytes);
+}
+
+static void on_tcp_end(void *owner, int err)
+{
+    struct sl_channel *ch = owner;
+
+    if (ch->stage_of_life == SL_CHANNEL_OPEN)
+        end(ch, err);
+    else if (!ch->has_ended)
+        fail_to_open(ch, err == 0 ? SL_ERR_EOF : err);
+}
+
+static void on_tcp_connected(void *owner, int err)
+{
+    struct sl_channel *ch = owner;
+
+    if (err != 0) {
+        fail_to_open(ch, err);
+        return;
+    }
+    ch->stage_of_life = SL_CHANNEL_OPEN;
+    update_reading(ch);
+    ch->events->on_open(ch->owner, 0);
+}
+
+static void on_tcp_room(void *owner)
+{
+    struct sl_channel *ch = owner;
+    if (ch->events->on_room)
+        ch->events->on_room(ch->owner);
+}
+
+static void on_tcp_drained(void *owner)
+{
+    struct sl_channel *ch = owner;
+    if (ch->events->on_drained)
+        ch->events->on_drained(ch->owner);
+}
+
+static const struct sl_tcp_events tcp_events = {
+    .on_connected = on_tcp_connected,
+    .on_bytes = on_bytes,
+    .on_end = on_tcp_end,
+    .on_room = on_tcp_room,
+    .on_drained = on_tcp_drained,
+};
+
+/* ---- reading ---- */
+
+static void on_resume(struct sl_deferred *d)
+{
+    struct sl_channel *ch = sl_container_of(d, struct sl_channel, resume);
+
+    if (is_closed(ch) || ch->is_paused)
+        return;
+    if (ch->in.n_bytes > 0) {
+        ch->events->on_readable(ch->owner);
+        if (is_closed(ch))
+            return;
+    }
+    update_reading(ch);
+    tell_end(ch);
+}
+
+struct sl_span sl_channel_peek(const struct sl_channel *ch)
+{
+    struct sl_span first;
+    return sl_chunkq_peek(&ch->in, &first, 1) ? first : ch->fresh;
+}
+
+void sl_channel_consume(struct sl_channel *ch, size_t n)
+{
+    if (ch->in.n_bytes > 0)
+        sl_chunkq_consume(&ch->in, n);
+    else
+        ch->fresh = sl_span_skip(ch->fresh, n);
+}
+
+void sl_channel_pause(struct sl_channel *ch)
+{
+    ch->is_paused = true;
+    if (!is_closed(ch))
+        update_reading(ch);
+}
+
+void sl_channel_resume(struct sl_channel *ch)
+{
+    ch->is_paused = false;
+    if (!is_closed(ch))
+        sl_defer(ch->loop, &ch->resume);
+}
+
+/* ---- writing ---- */
+
+/* Encrypts what is staged, as one record after another. */
+static int encrypt_stage(struct sl_channel *ch)
+{
+    int err = 0;
+    while (err == 0 && ch->stage.n_bytes > 0) {
+        size_t n = sl_chunkq_take(&ch->stage, record_buffer, sizeof(record_buffer));
+        err = sl_tls_session_write(ch->session, sl_span(record_buffer, n));
+    }
+    return err;
+}
+
+static void on_flush(struct sl_deferred *d)
+{
+    struct sl_channel *ch = sl_container_of(d, struct sl_channel, flush);
+
+    if (is_closed(ch))
+        return;
+    if (ch->session && ch->stage.n_bytes > 0) {
+        int err = encrypt_stage(ch);
+        if (err != 0) {
+            end(ch, err);
+            return;
+        }
+    }
+    sl_tcp_flush(ch->tcp);
+}
+
+struct sl_chunkq *sl_channel_out(struct sl_channel *ch)
+{
+    return ch->session ? &ch->stage : sl_tcp_out(ch->tcp);
+}
+
+/* Full records straight from the span; what is less is gathered until the turn ends. */
+static int write_tls(struct sl_channel *ch, struct sl_span span)
+{
+    int err = 0;
+    while (err == 0 && span.len > 0) {
+        size_t n = SL_TLS_RECORD_BYTES;
+        if (ch->stage.n_bytes == 0 && span.len >= n) {
+            err = sl_tls_session_write(ch->session, sl_span(span.ptr, n));
+        } else {
+            n = ch->stage.n_bytes < n ? n - ch->stage.n_bytes : 0;
+            n = n < span.len ? n : span.len;
+            err = sl_chunkq_append(&ch->stage, sl_span(span.ptr, n));
+            if (err == 0 && ch->stage.n_bytes >= SL_TLS_RECORD_BYTES)
+                err = encrypt_stage(ch);
+        }
+        span = sl_span_skip(span, n);
+    }
+    return err;
+}
+
+/* Much is written at once, straight from the spans; little waits for what else this turn brings. */
+static int write_plain(struct sl_channel *ch, const struct sl_span *spans, size_t n_spans,
+                       size_t n_bytes)
+{
+    int err = 0;
+
+    if (n_bytes >= GATHER_BYTES)
+        return sl_tcp_write(ch->tcp, spans, n_spans);
+    for (size_t i = 0; i < n_spans && err == 0; i++)
+        err = sl_chunkq_append(sl_tcp_out(ch->tcp), spans[i]);
+    sl_defer(ch->loop, &ch->flush);
+    return err;
+}
+
+int sl_channel_write(struct sl_channel *ch, const struct sl_span *spans, size_t n_spans)
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n_spans; i++)
+        n_bytes += spans[i].len;
+    if (!ch->session)
+        return write_plain(ch, spans, n_spans, n_bytes);
+    ch->n_out += n_bytes;
+    for (size_t i = 0; i < n_spans; i++) {
+        int err = write_tls(ch, spans[i]);
+        if (err != 0)
+            return err;
+    }
+    sl_defer(ch->loop, &ch->flush);
+    return 0;
+}
+
+void sl_channel_flush(struct sl_channel *ch)
+{
+    sl_defer(ch->loop, &ch->flush);
+}
+
+void sl_channel_shutdown(struct sl_channel *ch)
+{
+    if (ch->has_shut_down || is_closed(ch))
+        return;
+    ch->has_shut_down = true;
+    if (ch->session) {
+        if (encrypt_stage(ch) == 0)
+            sl_tls_session_close_notify(ch->session);
+    }
+    sl_tcp_flush(ch->tcp);
+    sl_tcp_shutdown(ch->tcp);
+}
+
+bool sl_channel_is_full(const struct sl_channel *ch)
+{
+    return sl_chunkq_is_full(sl_tcp_out(ch->tcp));
+}
+
+/* ---- life ---- */
+
+static void init(struct sl_channel *ch, struct sl_loop *loop,
+                 const struct sl_channel_events *events, void *owner)
+{
+    memset(ch, 0, sizeof(*ch));
+    ch->loop = loop;
+    ch->events = events;
+    ch->owner = owner;
+    sl_chunkq_init(&ch->in, sl_loop_chunks(loop), SL_CHANNEL_IN_BYTES, SL_CHANNEL_IN_BYTES / 2);
+    sl_chunkq_init(&ch->stage, sl_loop_chunks(loop), SL_TLS_RECORD_BYTES, 0);
+    sl_deferred_init(&ch->resume, on_resume);
+    sl_deferred_init(&ch->flush, on_flush);
+}
+
+int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp_listener *listener,
+                      struct sl_tls_server *tls_server, bool has_proxy_header,
+                      const struct sl_channel_events *events, void *owner)
+{
+    init(ch, loop, events, owner);
+    int err = sl_tcp_accept(listener, &tcp_events, ch, &ch->tcp);
+    if (err != 0)
+        return err;
+    ch->tls_server = tls_server;
+    ch->stage_of_life = has_proxy_header ? SL_CHANNEL_PROXY_HEADER : SL_CHANNEL_FIRST_BYTE;
+    update_reading(ch);
+    return 0;
+}
+
+int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct sl_addr *to,
+                       const struct sl_channel_events *events, void *owner)
+{
+    init(ch, loop, events, owner);
+    int err = sl_tcp_connect(loop, to, &tcp_events, ch, &ch->tcp);
+    if (err != 0)
+        return err;
+    ch->stage_of_life = SL_CHANNEL_CONNECTING;
+    return 0;
+}
+
+void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
+{
+    if (is_closed(ch))
+        return;
+    if (ch->has_failed_to_open) {
+        /* whatever alert the protocol has is in the queue already */
+    } else if (ch->session && how == SL_CHANNEL_CLEAN && !ch->has_shut_down) {
+        if (encrypt_stage(ch) == 0)
+            sl_tls_session_close_notify(ch->session);
+    } else if (ch->session && how == SL_CHANNEL_ALERT) {
+        sl_tls_session_abort(ch->session);
+    }
+    ch->stage_of_life = SL_CHANNEL_CLOSED;
+    sl_deferred_cancel(&ch->resume);
+    sl_deferred_cancel(&ch->flush);
+    sl_tls_session_free(&ch->session);
+    sl_chunkq_clear(&ch->in);
+    sl_chunkq_clear(&ch->stage);
+    forget_collected(ch);
+    ch->fresh = (struct sl_span){0};
+    sl_tcp_close(&ch->tcp, how == SL_CHANNEL_RESET ? SL_TCP_RESET : SL_TCP_FIN);
+}
+
+void sl_channel_set_events(struct sl_channel *ch, const struct sl_channel_events *events,
+                           void *owner)
+{
+    ch->events = events;
+    ch->owner = owner;
+}
+
+/* ---- questions ---- */
+
+uint64_t sl_channel_written_bytes(const struct sl_channel *ch)
+{
+    return is_closed(ch) ? 0 : sl_tcp_written_bytes(ch->tcp);
+}
+
+uint64_t sl_channel_unacked_bytes(const struct sl_channel *ch)
+{
+    return is_closed(ch) ? 0 : sl_tcp_unacked_bytes(ch->tcp) + ch->stage.n_bytes;
+}
+
+bool sl_channel_is_drained(const struct sl_channel *ch)
+{
+    return is_closed(ch) || (ch->stage.n_bytes == 0 && sl_chunkq_is_empty(sl_tcp_out(ch->tcp)));
+}
+
+struct sl_span sl_channel_sni(const struct sl_channel *ch)
+{
+    return ch->session ? sl_tls_session_sni(ch->session) : (struct sl_span){0};
+}
+
+bool sl_channel_report(const struct sl_channel *ch, struct sl_tls_report *out_report)
+{
+    if (!ch->session || ch->stage_of_life != SL_CHANNEL_OPEN)
+        return false;
+    sl_tls_session_report(ch->session, out_report);
+    return true;
+}

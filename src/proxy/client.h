@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client: one connection of a client, speaking HTTP/1.x. It implements the stream that an exchange
+ * meets, and keeps the deadlines of the socket: proxy_header, first_byte, tls_handshake,
+ * request_start, request_header, keepalive, linger, and the response meter.
+ */
+#ifndef SLUICE_PROXY_CLIENT_H
+#define SLUICE_PROXY_CLIENT_H
+
+#include "crowd.h"
+#include "exchange.h"
+
+/*
+ *   state      waits for                             phase (deadline)
+ *   OPENING    PROXY header, first byte, handshake   proxy_header, first_byte, tls_handshake
+ *   START      the first request                     request_start
+ *   HEADER     the rest of a head                    request_header
+ *   EXCHANGE   the exchange                          the exchange's
+ *   DISCARD    the rest of a refused body, to be     linger
+ *              thrown away; the connection is kept
+ *   IDLE       the next request                      keepalive (response, until the last is
+ * delivered) LINGER     the client to close                   linger (response, until the last is
+ * delivered)
+ */
+enum sl_client_state {
+    SL_CLIENT_OPENING,
+    SL_CLIENT_START,
+    SL_CLIENT_HEADER,
+    SL_CLIENT_EXCHANGE,
+    SL_CLIENT_DISCARD,
+    SL_CLIENT_IDLE,
+    SL_CLIENT_LINGER,
+    SL_CLIENT_CLOSED,
+};
+
+struct sl_client {
+    struct sl_grave grave;
+    struct sl_place place; /* in the crowd */
+    struct sl_stream stream;
+    struct sl_proxy *proxy;
+    struct sl_upstreams *set; /* of the plan it was accepted under; a reference */
+    const struct sl_plan_listener *listener;
+    struct sl_channel channel;
+    struct sl_parser *parser;     /* NULL until the first request's first byte */
+    struct sl_exchange *exchange; /* NULL between requests */
+    struct sl_addr *proxied;      /* whom the PROXY header names, or NULL */
+    struct sl_deadline deadline;
+    struct sl_meter response;
+    struct sl_pipe pipe; /* the response body */
+    struct sl_tls_report tls;
+    struct sl_origin origin;
+
+    enum sl_client_state state;
+    enum sl_phase phase; /* the gauge it is counted under */
+    uint64_t phase_since_ms;
+    uint64_t accepted_ms, began_ms; /* began: first byte of the present request */
+    uint64_t linger_until_ms, n_lingered;
+    uint64_t n_requests;
+    uint64_t n_in_counted, n_out_counted;
+    bool is_closing; /* no further request on this connection */
+    bool has_ended;  /* the client sent FIN: it may still read */
+    bool has_tls;
+    bool is_handshake_over; /* counted */
+};
+
+/* See sl_proxy_accept. */
+void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, size_t index);
+/* Its plan is retired, or the process ends: closes now if it is between two requests (with
+   `ends_opening` also if it has not begun one), else after the present exchange. */
+void sl_client_retire(struct sl_client *c, bool ends_opening);
+/* Ends at once; what is cut is seen to be cut. */
+void sl_client_kill(struct sl_client *c, const struct sl_cause *cause);
+const struct sl_addr *sl_client_peer(const struct sl_client *c);
+/* Law 1, for assertions. */
+bool sl_client_is_guarded(const struct sl_client *c);
+
+#endif

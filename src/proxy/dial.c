@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The happy path: pick an endpoint; a link rests there: done. Else connect, and wait for it.
+ *
+ * What may fail: every endpoint is at its limit (wait in the queue, oldest first); the queue is
+ * full or its deadline expires (503); connecting fails or its deadline expires (the next endpoint
+ * that was not tried; the last one's failure is told). Nothing has been sent by then, so trying
+ * another endpoint is always right.
+ *
+ * The dial owns the link that is connecting; on_done hands it over.
+ */
+#include "dial.h"
+
+#include "inner.h"
+#include "expiry.h"
+
+static const struct sl_link_events dialling_events;
+
+static void done(struct sl_dial *d, struct sl_link *link, bool is_reused)
+{
+    struct sl_cause cause = link ? (struct sl_cause){SL_PHASE_NONE, SL_SIDE_NONE, 0} : d->last;
+
+    sl_deadline_clear(&d->deadline);
+    sl_list_unlink(&d->queue);
+    sl_deferred_cancel(&d->wake);
+    d->upstream = NULL;
+    d->on_done(d->owner, link, is_reused, &cause);
+}
+
+static void leave_queue(struct sl_dial *d)
+{
+    if (sl_list_is_linked(&d->queue)) {
+        sl_list_unlink(&d->queue);
+        d->upstream->n_queued--;
+        sl_expiry_ended_well(&d->deadline, d->upstream->set->proxy->counters,
+                             &d->limits->phase[SL_PHASE_UPSTREAM_QUEUE]);
+    }
+}
+
+static void enter_queue(struct sl_dial *d)
+{
+    struct sl_upstream *u = d->upstream;
+    const struct sl_limit *limit = &d->limits->phase[SL_PHASE_UPSTREAM_QUEUE];
+
+    if (sl_list_is_linked(&d->queue))
+        return;
+    if (u->n_queued >= u->config->max_queue) {
+        d->last = (struct sl_cause){SL_PHASE_UPSTREAM_QUEUE, SL_SIDE_POOL, SL_ERR_LIMIT};
+        done(d, NULL, false);
+        return;
+    }
+    u->n_queued++;
+    sl_list_append(&u->queue, &d->queue);
+    sl_count_add(&u->set->proxy->counters->count[SL_COUNT_UPSTREAM_QUEUED], 1);
+    sl_deadline_arm(&d->deadline, SL_PHASE_UPSTREAM_QUEUE, limit->limit_ms);
+}
+
+static void attempt(struct sl_dial *d)
+{
+    struct sl_counters *counters = d->upstream->set->proxy->counters;
+
+    for (;;) {
+        bool is_full;
+        struct sl_endpoint *e = sl_upstream_pick(d->upstream, &d->tried, &is_full);
+        if (!e && is_full) {
+            enter_queue(d);
+            return;
+        }
+        leave_queue(d);
+        if (!e) {
+            done(d, NULL, false);
+            return;
+        }
+        struct sl_link *idle;
+        while (d->can_reuse && (idle = sl_endpoint_take_idle(e))) {
+            sl_link_take(idle, &dialling_events, d);
+            if (!idle->channel.has_ended) {
+                sl_count_add(&counters->count[SL_COUNT_UPSTREAM_REUSES], 1);
+                done(d, idle, true);
+                return;
+            }
+            sl_link_close(&idle, SL_CHANNEL_CLEAN);
+        }
+        sl_tried_add(&d->tried, e);
+        sl_count_add(&counters->count[SL_COUNT_UPSTREAM_CONNECTS], 1);
+        int err = sl_link_open(e, &dialling_events, d, &d->connecting);
+        if (err == 0) {
+            sl_deadline_arm(&d->deadline, SL_PHASE_UPSTREAM_CONNECT,
+                            d->limits->phase[SL_PHASE_UPSTREAM_CONNECT].limit_ms);
+            return;
+        }
+        e->n_failures++;
+        sl_count_add(&counters->count[SL_COUNT_UPSTREAM_FAILURES], 1);
+        d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, err};
+    }
+}
+
+/* The connection that was being made came to nothing. */
+static void give_up_connecting(struct sl_dial *d, int err)
+{
+    struct sl_endpoint *e = d->connecting->endpoint;
+
+    e->n_failures++;
+    sl_count_add(&d->upstream->set->proxy->counters->count[SL_COUNT_UPSTREAM_FAILURES], 1);
+    sl_log(SL_LOG_WARN, "connecting to upstream %s endpoint %s failed: %s",
+           d->upstream->config->name, e->config->text, sl_err_str(err));
+    d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, err};
+    sl_deadline_clear(&d->deadline);
+    sl_link_close(&d->connecting, SL_CHANNEL_RESET);
+    attempt(d);
+}
+
+static void on_open(void *owner, int err)
+{
+    struct sl_dial *d = owner;
+
+    if (err != 0) {
+        give_up_connecting(d, err);
+        return;
+    }
+    struct sl_link *link = d->connecting;
+    d->connecting = NULL;
+    sl_expiry_ended_well(&d->deadline, d->upstream->set->proxy->counters,
+                         &d->limits->phase[SL_PHASE_UPSTREAM_CONNECT]);
+    done(d, link, false);
+}
+
+static const struct sl_link_events dialling_events = {.on_open = on_open};
+
+static void on_deadline(struct sl_deadline *deadline)
+{
+    struct sl_dial *d = sl_container_of(deadline, struct sl_dial, deadline);
+    enum sl_phase phase = deadline->phase;
+
+    if (!sl_expiry_cuts(d->upstream->set->proxy, phase, &d->limits->phase[phase]))
+        return;
+    if (phase == SL_PHASE_UPSTREAM_CONNECT) {
+        give_up_connecting(d, SL_ERR_TIMEOUT);
+        return;
+    }
+    sl_list_unlink(&d->queue);
+    d->upstream->n_queued--;
+    d->last = (struct sl_cause){SL_PHASE_UPSTREAM_QUEUE, SL_SIDE_POOL, SL_ERR_TIMEOUT};
+    done(d, NULL, false);
+}
+
+static void on_wake(struct sl_deferred *deferred)
+{
+    struct sl_dial *d = sl_container_of(deferred, struct sl_dial, wake);
+    if (d->upstream && !d->connecting)
+        attempt(d);
+}
+
+void sl_dial_wake(struct sl_dial *d)
+{
+    sl_defer(d->deadline.loop, &d->wake);
+}
+
+void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, void *owner)
+{
+    memset(d, 0, sizeof(*d));
+    sl_list_init(&d->queue);
+    sl_deadline_init(&d->deadline, loop, on_deadline);
+    sl_deferred_init(&d->wake, on_wake);
+    d->on_done = on_done;
+    d->owner = owner;
+}
+
+void sl_dial_begin(struct sl_dial *d, struct sl_upstream *upstream,
+                   const struct sl_deadlines *limits, bool can_reuse)
+{
+    d->upstream = upstream;
+    d->limits = limits;
+    d->can_reuse = can_reuse;
+    memset(&d->tried, 0, sizeof(d->tried));
+    d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, SL_ERR_NOT_FOUND};
+    attempt(d);
+}
+
+void sl_dial_cancel(struct sl_dial *d)
+{
+    struct sl_upstream *u = d->upstream;
+
+    if (!u)
+        return;
+    d->upstream = NULL;
+    sl_deadline_clear(&d->deadline);
+    sl_deferred_cancel(&d->wake);
+    if (sl_list_is_linked(&d->queue)) {
+        sl_list_unlink(&d->queue);
+        u->n_queued--;
+    }
+    sl_link_close(&d->connecting, SL_CHANNEL_RESET);
+}
+
+void sl_dial_fini(struct sl_dial *d)
+{
+    sl_dial_cancel(d);
+    sl_deadline_fini(&d->deadline);
+}
+
+enum sl_phase sl_dial_phase(const struct sl_dial *d)
+{
+    return !d->upstream    ? SL_PHASE_NONE
+           : d->connecting ? SL_PHASE_UPSTREAM_CONNECT
+                           : SL_PHASE_UPSTREAM_QUEUE;
+}

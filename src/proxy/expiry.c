@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expiry.h"
+
+#include "inner.h"
+
+bool sl_expiry_cuts(struct sl_proxy *proxy, enum sl_phase phase, const struct sl_limit *limit)
+{
+    if (limit->is_enforced) {
+        sl_count_add(&proxy->counters->expired[phase], 1);
+        return true;
+    }
+    sl_count_add(&proxy->counters->expired_shadow[phase], 1);
+    sl_log(SL_LOG_INFO, "deadline %s expired and is not enforced: limit=%llums",
+           sl_phase_key(phase), (unsigned long long)limit->limit_ms);
+    return false;
+}
+
+void sl_expiry_ended_well(struct sl_deadline *d, struct sl_counters *counters,
+                          const struct sl_limit *limit)
+{
+    if (d->phase >= 0 && sl_deadline_is_armed(d))
+        sl_counters_headroom(counters, d->phase, sl_loop_now_ms(d->loop) - d->since_ms,
+                             limit->limit_ms);
+    sl_deadline_clear(d);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run of body bytes becomes one chunk, or nothing but itself: its size line, the bytes and the
+ * end of the chunk leave as three spans of one write.
+ */
+#include "pipe.h"
+
+void sl_pipe_open(struct sl_pipe *p, struct sl_channel *sink, enum sl_coding coding)
+{
+    p->sink = sink;
+    p->coding = coding;
+    p->n_bytes = 0;
+}
+
+int sl_pipe_write(struct sl_pipe *p, struct sl_span body)
+{
+    char size[20];
+
+    p->n_bytes += body.len;
+    if (!p->sink || p->coding == SL_CODING_NONE)
+        return 0;
+    if (p->coding != SL_CODING_CHUNKED)
+        return sl_channel_write(p->sink, &body, 1);
+    struct sl_span spans[3] = {sl_span(size, sl_encode_chunk_size(size, body.len)), body,
+                               SL_SPAN("\r\n")};
+    return sl_channel_write(p->sink, spans, 3);
+}
+
+int sl_pipe_end(struct sl_pipe *p, const struct sl_head *trailers)
+{
+    int err = 0;
+
+    if (p->sink && p->coding == SL_CODING_CHUNKED) {
+        err = sl_encode_last_chunk(sl_channel_out(p->sink), trailers);
+        sl_channel_flush(p->sink);
+    }
+    p->sink = NULL;
+    return err;
+}
+
+bool sl_pipe_has_room(const struct sl_pipe *p)
+{
+    return !p->sink || !sl_channel_is_full(p->sink);
+}

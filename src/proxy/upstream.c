@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Round robin is the smooth weighted kind (each pick adds every weight to its endpoint's credit,
+ * takes the richest, and charges it the sum), so that a heavy endpoint is not asked in bursts.
+ * Least connections compares active links per weight, and falls back to the same credits among
+ * equals.
+ *
+ * A slot is a link in use. Links that rest do not count: an endpoint at its limit closes one of its
+ * resting links rather than refuse. When a slot becomes free, the oldest waiting dial is served, as
+ * a deferred call of its own (dial.c).
+ */
+#include "upstream.h"
+
+#include <stdlib.h>
+#include "dial.h"
+#include "inner.h"
+
+static bool has_slot(const struct sl_endpoint *e)
+{
+    return e->max_links == 0 || e->n_active < e->max_links;
+}
+
+static bool is_tried(const struct sl_tried *tried, size_t index)
+{
+    return tried->bits[index / 64] >> (index % 64) & 1;
+}
+
+void sl_tried_add(struct sl_tried *tried, const struct sl_endpoint *e)
+{
+    size_t index = sl_endpoint_index(e);
+    tried->bits[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+size_t sl_endpoint_index(const struct sl_endpoint *e)
+{
+    return (size_t)(e - e->upstream->endpoints);
+}
+
+/* Is a less loaded than b, by active links per weight? Compared without dividing. */
+static int compare_load(const struct sl_endpoint *a, const struct sl_endpoint *b)
+{
+    uint64_t load_a = (uint64_t)a->n_active * b->config->weight;
+    uint64_t load_b = (uint64_t)b->n_active * a->config->weight;
+    return load_a < load_b ? -1 : load_a > load_b;
+}
+
+struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
+                                     bool *out_is_full)
+{
+    struct sl_endpoint *best = NULL;
+    int64_t total = 0;
+
+    *out_is_full = false;
+    for (size_t i = 0; i < u->config->n_endpoints; i++) {
+        struct sl_endpoint *e = &u->endpoints[i];
+        if (e->config->weight == 0 || is_tried(tried, i))
+            continue;
+        if (!has_slot(e)) {
+            *out_is_full = true;
+            continue;
+        }
+        total += e->config->weight;
+        e->current_weight += e->config->weight;
+        int order = !best ? -1 : 0;
+        if (best && u->config->balance == SL_BALANCE_LEAST_CONNECTIONS)
+            order = compare_load(e, best);
+        if (order < 0 || (order == 0 && best && e->current_weight > best->current_weight))
+            best = e;
+    }
+    if (best)
+        best->current_weight -= total;
+    return best;
+}
+
+const struct sl_addr *sl_endpoint_addr(struct sl_endpoint *e)
+{
+    return &e->plan->addrs[e->next_addr++ % e->plan->n_addrs];
+}
+
+static struct sl_link *first_idle(struct sl_endpoint *e)
+{
+    struct sl_list *node = sl_list_first(&e->idle);
+    return node ? sl_list_entry(node, struct sl_link, link) : NULL;
+}
+
+struct sl_link *sl_endpoint_take_idle(struct sl_endpoint *e)
+{
+    struct sl_link *link = first_idle(e);
+
+    if (!link)
+        return NULL;
+    sl_list_unlink(&link->link);
+    e->n_idle--;
+    e->n_active++;
+    return link;
+}
+
+bool sl_endpoint_keeps_idle(const struct sl_endpoint *e)
+{
+    const struct sl_upstream *u = e->upstream;
+    return u->config->has_keepalive && u->config->max_idle > 0 && !u->set->proxy->is_draining &&
+           u->set == u->set->proxy->upstreams;
+}
+
+void sl_endpoint_enter(struct sl_endpoint *e)
+{
+    e->n_active++;
+}
+
+static void wake_queue(struct sl_upstream *u)
+{
+    struct sl_list *node = sl_list_first(&u->queue);
+    if (node)
+        sl_dial_wake(sl_list_entry(node, struct sl_dial, queue));
+}
+
+void sl_endpoint_leave(struct sl_endpoint *e, bool was_idle)
+{
+    if (was_idle) {
+        e->n_idle--;
+        return;
+    }
+    e->n_active--;
+    wake_queue(e->upstream);
+}
+
+void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link)
+{
+    e->n_active--;
+    e->n_idle++;
+    sl_list_prepend(&e->idle, &link->link);
+    if (e->n_idle > e->upstream->config->max_idle) {
+        struct sl_link *oldest = sl_list_entry(e->idle.prev, struct sl_link, link);
+        sl_link_close(&oldest, SL_CHANNEL_CLEAN);
+    }
+    wake_queue(e->upstream);
+}
+
+void sl_upstreams_close_idle(struct sl_upstreams *set)
+{
+    for (size_t u = 0; u < set->plan->config->n_upstreams; u++) {
+        for (size_t i = 0; i < set->upstreams[u].config->n_endpoints; i++) {
+            struct sl_link *link;
+            while ((link = first_idle(&set->upstreams[u].endpoints[i])))
+                sl_link_close(&link, SL_CHANNEL_CLEAN);
+        }
+    }
+}
+
+static void init_endpoint(struct sl_endpoint *e, struct sl_upstream *u, size_t index,
+                          const struct sl_plan *plan, size_t upstream_index)
+{
+    e->upstream = u;
+    e->config = &u->config->endpoints[index];
+    e->plan = &plan->endpoints[upstream_index][index];
+    sl_list_init(&e->idle);
+    if (e->config->max_connections > 0) /* each worker has its share, and at least one */
+        e->max_links = (e->config->max_connections + plan->n_workers - 1) / plan->n_workers;
+}
+
+static void free_set(struct sl_upstreams *set)
+{
+    for (size_t u = 0; set->upstreams && u < set->plan->config->n_upstreams; u++)
+        free(set->upstreams[u].endpoints);
+    free(set->upstreams);
+    free(set);
+}
+
+int sl_upstreams_new(struct sl_proxy *proxy, struct sl_plan *plan, struct sl_upstreams **out_set)
+{
+    const struct sl_config *config = plan->config;
+    struct sl_upstreams *set = calloc(1, sizeof(*set));
+
+    *out_set = NULL;
+    if (!set)
+        return SL_ERR_MEMORY;
+    set->proxy = proxy;
+    set->plan = plan;
+    set->n_refs = 1;
+    sl_list_init(&set->link);
+    sl_inner_parser_limits(config, &set->parser_limits);
+    set->upstreams = calloc(config->n_upstreams, sizeof(*set->upstreams));
+    if (!set->upstreams) {
+        free_set(set);
+        return SL_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < config->n_upstreams; i++) {
+        struct sl_upstream *u = &set->upstreams[i];
+        u->set = set;
+        u->config = &config->upstreams[i];
+        sl_list_init(&u->queue);
+        u->endpoints = calloc(u->config->n_endpoints, sizeof(*u->endpoints));
+        if (!u->endpoints) {
+            free_set(set);
+            return SL_ERR_MEMORY;
+        }
+        for (size_t e = 0; e < u->config->n_endpoints; e++)
+            init_endpoint(&u->endpoints[e], u, e, plan, i);
+    }
+    sl_plan_ref(plan);
+    sl_list_append(&proxy->sets, &set->link);
+    *out_set = set;
+    return 0;
+}
+
+struct sl_upstreams *sl_upstreams_ref(struct sl_upstreams *set)
+{
+    set->n_refs++;
+    return set;
+}
+
+void sl_upstreams_unref(struct sl_upstreams **pset)
+{
+    struct sl_upstreams *set = *pset;
+
+    *pset = NULL;
+    if (!set || --set->n_refs > 0)
+        return;
+    sl_upstreams_close_idle(set);
+    sl_list_unlink(&set->link);
+    struct sl_plan *plan = set->plan;
+    free_set(set); /* reads the plan's config */
+    sl_plan_unref(&plan);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream: one worker's view of the upstreams of one plan: which endpoint is next, how many links
+ * each has, which of them rest, and who waits for a slot.
+ */
+#ifndef SLUICE_PROXY_UPSTREAM_H
+#define SLUICE_PROXY_UPSTREAM_H
+
+#include <sluice/http/parser.h>
+#include <sluice/proxy/proxy.h>
+#include "link.h"
+
+#define SL_MAX_ENDPOINTS 256 /* of one upstream */
+
+struct sl_upstream;
+struct sl_upstreams;
+
+struct sl_endpoint {
+    struct sl_upstream *upstream;
+    const struct sl_endpoint_config *config;
+    const struct sl_plan_endpoint *plan;
+    size_t next_addr;                     /* of a name with several addresses */
+    int64_t current_weight;               /* smooth weighted round robin */
+    uint32_t n_active, n_idle, max_links; /* max_links 0: no limit */
+    struct sl_list idle;                  /* struct sl_link, the freshest first */
+    uint64_t n_requests, n_failures;
+};
+
+struct sl_upstream {
+    struct sl_upstreams *set;
+    const struct sl_upstream_config *config;
+    struct sl_endpoint *endpoints; /* n_endpoints of the config */
+    struct sl_list queue;          /* struct sl_dial that wait for a slot, the oldest first */
+    uint32_t n_queued;
+};
+
+/* All upstreams of one plan in one worker; each client of that plan holds a reference. */
+struct sl_upstreams {
+    struct sl_list link; /* in the proxy's list */
+    struct sl_proxy *proxy;
+    struct sl_plan *plan; /* a reference */
+    struct sl_parser_limits parser_limits;
+    struct sl_upstream *upstreams;
+    uint64_t n_refs;
+};
+
+struct sl_tried {
+    uint64_t bits[SL_MAX_ENDPOINTS / 64];
+};
+
+int sl_upstreams_new(struct sl_proxy *proxy, struct sl_plan *plan, struct sl_upstreams **out_set);
+struct sl_upstreams *sl_upstreams_ref(struct sl_upstreams *set);
+/* The last one closes the idle links and drops the plan. Nulls the pointer. */
+void sl_upstreams_unref(struct sl_upstreams **set);
+/* Closes links that rest: a retired plan needs none. */
+void sl_upstreams_close_idle(struct sl_upstreams *set);
+
+/* The next endpoint that was not tried and has an idle link or a free slot. NULL: *out_is_full
+   tells whether one would do once a slot is free. */
+struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
+                                     bool *out_is_full);
+size_t sl_endpoint_index(const struct sl_endpoint *e);
+void sl_tried_add(struct sl_tried *tried, const struct sl_endpoint *e);
+
+/* The address to connect to; the next one of a name each time. */
+const struct sl_addr *sl_endpoint_addr(struct sl_endpoint *e);
+/* A link resting here, now taken out, or NULL. */
+struct sl_link *sl_endpoint_take_idle(struct sl_endpoint *e);
+/* May one more link rest here? */
+bool sl_endpoint_keeps_idle(const struct sl_endpoint *e);
+/* Called by link.c: a link came into being; it went; it rests from now on. */
+void sl_endpoint_enter(struct sl_endpoint *e);
+void sl_endpoint_leave(struct sl_endpoint *e, bool was_idle);
+void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link);
+
+#endif
