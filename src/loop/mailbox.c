@@ -22,20 +22,20 @@ struct sl_mailbox {
     sl_mail_fn *on_mail;
     void *owner;
     pthread_mutex_t lock;
-    struct sl_list mail; /* under the lock */
+    struct sl_list mail;  /* under the lock */
+    struct sl_list batch; /* being delivered */
 };
 
-/* What was there when it began, so that one who answers himself does not hold the loop. */
+/* What was there when it began, so that one who writes to himself does not hold the loop. A close
+   from within goes on with the same batch, which keeps the order. */
 static void deliver_batch(struct sl_mailbox *mailbox)
 {
-    struct sl_list batch;
     struct sl_list *node;
 
-    sl_list_init(&batch);
     pthread_mutex_lock(&mailbox->lock);
-    sl_list_splice(&batch, &mailbox->mail);
+    sl_list_splice(&mailbox->batch, &mailbox->mail);
     pthread_mutex_unlock(&mailbox->lock);
-    while ((node = sl_list_first(&batch)) != NULL) {
+    while ((node = sl_list_first(&mailbox->batch)) != NULL) {
         sl_list_unlink(node);
         mailbox->on_mail(mailbox->owner, sl_list_entry(node, struct sl_mail, link));
     }
@@ -76,6 +76,7 @@ int sl_mailbox_open(struct sl_loop *loop, sl_mail_fn *on_mail, void *owner,
     mailbox->owner = owner;
     pthread_mutex_init(&mailbox->lock, NULL);
     sl_list_init(&mailbox->mail);
+    sl_list_init(&mailbox->batch);
     *out_mailbox = mailbox;
     return 0;
 }

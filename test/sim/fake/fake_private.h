@@ -56,8 +56,9 @@ struct fake_wire {
     bool is_read;                  /* the proxy reads */
 };
 
-/* More than 0 while the fake allocates for itself: such an allocation is never made to fail. */
-extern unsigned fake_n_own;
+/* More than 0 while the fake allocates for itself: such an allocation is never made to fail. Volatile
+   because the compiler believes to know that calloc does not look at it. */
+extern volatile unsigned fake_n_own;
 
 void *fake_alloc(size_t n);
 void fake_shell_open(struct sl_loop *loop, struct fake_shell *shell,

@@ -16,7 +16,7 @@
 #define WALL_US    UINT64_C(1767225600000000) /* 2026-01-01 */
 #define MANY_TURNS 1000000
 
-unsigned fake_n_own;
+volatile unsigned fake_n_own;
 
 static uint64_t clock_ms = START_MS;
 

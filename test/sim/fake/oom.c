@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-extern unsigned fake_n_own;
+extern volatile unsigned fake_n_own;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
