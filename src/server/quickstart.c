@@ -41,6 +41,14 @@ static struct sl_span upstream_of(const struct sl_command *command)
     return text;
 }
 
+/* A status endpoint is for this machine unless somebody says otherwise. */
+static void add_status(const struct sl_command *command, struct sl_str *s)
+{
+    if (command->status[0] == ':')
+        sl_str_addz(s, "127.0.0.1");
+    sl_str_addz(s, command->status);
+}
+
 /* ---- the configuration ---- */
 
 /* A double-quoted YAML scalar (YAML 1.2 section 7.3.1). */
@@ -73,10 +81,15 @@ int sl_quickstart_config(const struct sl_command *command, struct sl_str *s)
     sl_str_addz(s, "\nupstreams:\n  - name: app\n    endpoints:\n      - ");
     err = err ? err : add_quoted(s, upstream_of(command));
     sl_str_addz(s, "\naccess_log: {path: stdout, format: common}\nstatus: ");
-    if (command->status)
-        err = err ? err : add_quoted(s, sl_span_str(command->status));
-    else
+    if (command->status) {
+        char buf[SL_ADDR_TEXT_BYTES];
+        struct sl_str status;
+        sl_str_init(&status, buf, sizeof(buf));
+        add_status(command, &status);
+        err = err ? err : add_quoted(s, sl_str_span(&status));
+    } else {
         sl_str_addz(s, "off");
+    }
     sl_str_addz(s, "\n");
     return err ? err : s->is_cut ? SL_ERR_LIMIT : 0;
 }
@@ -124,9 +137,14 @@ static void add_greeting(const struct sl_command *command, const char *pem_path,
     if (strncmp(listen_of(command), "unix:", 5) == 0)
         sl_str_addf(s, "--unix-socket %s ", listen_of(command) + 5);
     sl_str_addf(s, "%s\n", buf);
-    if (command->status)
-        sl_str_addf(s, "Status:  curl http://%s%s/status\n",
-                    command->status[0] == ':' ? "127.0.0.1" : "", command->status);
+    if (command->status && strncmp(command->status, "unix:", 5) == 0) {
+        sl_str_addf(s, "Status:  curl --unix-socket %s http://localhost/status\n",
+                    command->status + 5);
+    } else if (command->status) {
+        sl_str_addz(s, "Status:  curl http://");
+        add_status(command, s);
+        sl_str_addz(s, "/status\n");
+    }
     sl_str_addz(s, "Ctrl-C ends it.\n\n");
 }
 

@@ -69,8 +69,7 @@ static void write_process(const struct sl_facts *f, FILE *to)
 
 static void write_configuration(const struct sl_facts *f, FILE *to)
 {
-    fprintf(to,
-            "  \"generation\": %" PRIu64 ",\n  \"configuration\": {\"file\": ", f->plan->number);
+    fprintf(to, "  \"configuration\": {\"generation\": %" PRIu64 ", \"file\": ", f->plan->number);
     if (f->plan->config->file)
         put_string(to, f->plan->config->file);
     else
