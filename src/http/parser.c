@@ -408,17 +408,17 @@ static enum sl_parse feed_section(struct sl_parser *p, struct sl_span *in)
     size_t n_good;
     struct sl_head *h = section(p);
     enum sl_strict_verdict verdict = sl_strict_scan(&p->strict, *in, &n_good);
-    struct sl_span good = take(in, n_good);
-    if (sl_head_reserve(h, n_good))
-        return fail(p, &no_memory);
-    char *text = h->text + h->n_text;
-    if (n_good)
-        memcpy(text, good.ptr, n_good);
-    h->n_text += n_good;
-    if (p->state == HEAD)
-        p->n_head_bytes += n_good;
-    if (!parse(p, text, n_good))
-        return SL_PARSE_ERROR;
+    if (n_good) {
+        if (sl_head_reserve(h, n_good))
+            return fail(p, &no_memory);
+        char *text = h->text + h->n_text;
+        memcpy(text, take(in, n_good).ptr, n_good);
+        h->n_text += n_good;
+        if (p->state == HEAD)
+            p->n_head_bytes += n_good;
+        if (!parse(p, text, n_good))
+            return SL_PARSE_ERROR;
+    }
     if (p->is_method_unknown && p->strict.has_line)
         return fail(p, &unknown_method);
     if (verdict == SL_STRICT_REFUSED)
