@@ -24,6 +24,7 @@
 
 #define PATH_TEXT_BYTES 512
 #define MAP_FIELDS_MAX  32
+#define SCHEMA_DEPTH    4
 
 struct owner {
     struct sl_config config;
@@ -35,16 +36,24 @@ static void read_field(struct sl_reader *r, const struct sl_field *field, void *
 
 /* ---- unknown keys ---- */
 
-/* The first map below `map` that has the key: its path from there. */
-static bool find_home(const struct sl_map *map, struct sl_span key, struct sl_str *path)
+static size_t field_index(const struct sl_map *map, struct sl_span key)
 {
-    size_t offset;
-    for (size_t i = 0; i < sl_map_n_fields(map); i++) {
+    size_t n = sl_map_n_fields(map), offset;
+    for (size_t i = 0; i < n; i++) {
         const struct sl_field *field = sl_map_field(map, i, &offset);
         if (field && sl_span_eq(key, sl_span_str(field->key)))
-            return true;
+            return i;
     }
-    size_t mark = path->len;
+    return n;
+}
+
+/* A map that has the key, `depth` levels below `map`: its path from there. */
+static bool find_home(const struct sl_map *map, struct sl_span key, unsigned depth,
+                      struct sl_str *path)
+{
+    if (depth == 0)
+        return field_index(map, key) < sl_map_n_fields(map);
+    size_t mark = path->len, offset;
     for (size_t i = 0; i < sl_map_n_fields(map); i++) {
         const struct sl_field *field = sl_map_field(map, i, &offset);
         /* what is in a phase is in every phase: none is its home */
@@ -52,11 +61,20 @@ static bool find_home(const struct sl_map *map, struct sl_span key, struct sl_st
             continue;
         sl_str_addf(path, "%s%s%s", path->len ? "." : "", field->key,
                     field->type == SL_TYPE_LIST ? "[]" : "");
-        if (find_home(field->map, key, path))
+        if (find_home(field->map, key, depth - 1, path))
             return true;
         path->len = mark;
         path->ptr[mark] = 0;
     }
+    return false;
+}
+
+/* The nearest to the top of the file. */
+static bool find_shallowest_home(struct sl_span key, struct sl_str *path)
+{
+    for (unsigned depth = 0; depth <= SCHEMA_DEPTH; depth++)
+        if (find_home(&sl_schema, key, depth, path))
+            return true;
     return false;
 }
 
@@ -93,7 +111,7 @@ static const char *report_unknown(struct sl_reader *r, const struct sl_map *map,
     unsigned distance;
     const char *nearest = nearest_key(map, item->key, &distance);
     /* a key of another place, spelt rightly, is likelier than two slips of the finger */
-    bool has_home = !(nearest && distance <= 1) && find_home(&sl_schema, item->key, &s);
+    bool has_home = !(nearest && distance <= 1) && find_shallowest_home(item->key, &s);
     if (nearest && !has_home)
         sl_report_add(r->report, item->key_at, r->path.ptr,
                       "unknown key %s in %s; did you mean `%s`?", sl_quote(item->key).text,
@@ -151,17 +169,6 @@ static bool check_scope(struct sl_reader *r, const struct sl_field *field,
     return true;
 }
 
-static size_t field_index(const struct sl_map *map, struct sl_span key)
-{
-    size_t n = sl_map_n_fields(map), offset;
-    for (size_t i = 0; i < n; i++) {
-        const struct sl_field *field = sl_map_field(map, i, &offset);
-        if (field && sl_span_eq(key, sl_span_str(field->key)))
-            return i;
-    }
-    return n;
-}
-
 /* What the mapping has for each field of the schema. */
 struct match {
     const struct sl_item *item;
@@ -190,9 +197,9 @@ static void match_keys(struct sl_reader *r, const struct sl_map *map, const stru
     }
 }
 
-/* `node` NULL: nothing was written, all is default. */
+/* `node` NULL: nothing was written, all is default; `at` is then the place where it is missing. */
 static void read_map(struct sl_reader *r, const struct sl_map *map, void *base,
-                     const struct sl_field *self, const struct sl_node *node)
+                     const struct sl_field *self, const struct sl_node *node, struct sl_where at)
 {
     struct match matches[MAP_FIELDS_MAX] = {{NULL, false}};
     struct sl_item bare = {.node = NULL};
@@ -209,12 +216,12 @@ static void read_map(struct sl_reader *r, const struct sl_map *map, void *base,
     for (size_t i = 0; i < sl_map_n_fields(map); i++) {
         size_t offset;
         const struct sl_field *field = sl_map_field(map, i, &offset);
-        if (!field || (field->is_required && (is_broken || matches[i].is_meant)))
+        if (!field || (field->is_required && matches[i].is_meant) ||
+            (is_broken && (field->is_required || field->type == SL_TYPE_MAP)))
             continue;
         bool is_bare = matches[i].item == &bare;
         size_t mark = push(r, is_bare ? SL_SPAN("") : sl_span_str(field->key));
-        read_field(r, field, (char *)base + offset, matches[i].item,
-                   node ? node->at : (struct sl_where){0});
+        read_field(r, field, (char *)base + offset, matches[i].item, node ? node->at : at);
         pop(r, mark);
     }
 }
@@ -250,7 +257,7 @@ static void read_list(struct sl_reader *r, const struct sl_field *field, void *b
         sl_str_addf(&r->path, "[%zu]", n);
         if (map->at)
             memcpy(to + map->at - 1, &item->node->at, sizeof(item->node->at));
-        read_map(r, map, to, &element, item->node);
+        read_map(r, map, to, &element, item->node, item->node->at);
         pop(r, mark);
     }
     memcpy((char *)base + field->offset, &elements, sizeof(elements));
@@ -264,8 +271,6 @@ static void report_missing(struct sl_reader *r, const struct sl_field *field,
     struct sl_str s;
     sl_str_init(&s, buf, sizeof(buf));
     sl_field_expects(field, &s);
-    if (map_at.line == 0)
-        map_at = (struct sl_where){1, 1};
     sl_report_add(r->report, map_at, r->path.ptr, "missing, expected %s", buf);
 }
 
@@ -286,7 +291,7 @@ static void read_field(struct sl_reader *r, const struct sl_field *field, void *
         if (field->off)
             memcpy((char *)base + field->off - 1, &is_on, sizeof(is_on));
         if (is_on)
-            read_map(r, field->map, (char *)base + field->offset, field, node);
+            read_map(r, field->map, (char *)base + field->offset, field, node, map_at);
         is_read = node != NULL;
     } else if (!node) {
         if (field->is_required)
@@ -342,7 +347,7 @@ static int fill(struct sl_reader *r, struct owner *owner, struct sl_span text,
         return err;
     static const struct sl_field whole = {.type = SL_TYPE_MAP};
     struct sl_config *config = &owner->config;
-    read_map(r, &sl_schema, config, &whole, r->root);
+    read_map(r, &sl_schema, config, &whole, r->root, (struct sl_where){1, 1});
     if (r->is_out_of_memory)
         return SL_ERR_MEMORY;
     sl_config_check_names(r, config);

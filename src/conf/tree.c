@@ -152,13 +152,16 @@ static int on_scalar(struct builder *b, const struct fy_event *event, struct sl_
     if (event->scalar.tag)
         return refuse(b, at, "found a tag (`!`), expected a plain value");
     struct sl_span text = token_text(event->scalar.value);
-    bool is_plain =
-        !event->scalar.value || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+    enum fy_scalar_style style =
+        event->scalar.value ? fy_token_scalar_style(event->scalar.value) : FYSS_PLAIN;
+    bool is_plain = style == FYSS_PLAIN;
+    if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && at.col > 1)
+        at.col--; /* the mark stands behind the quote */
     if (b->depth) {
         struct frame *frame = &b->stack[b->depth - 1];
         if (frame->node->kind == SL_NODE_MAP && !frame->key)
             return add_key(b, frame, text, at);
-        if (text.len == 0 && frame->key) /* an empty value has no place of its own */
+        if (is_plain && text.len == 0 && frame->key) /* an empty value has no place of its own */
             at = frame->key->key_at;
     }
     bool is_null = is_plain && is_null_word(text);
