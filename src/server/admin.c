@@ -125,6 +125,7 @@ static void answer_page(struct call *call)
     char *text = NULL;
     size_t n = 0;
     FILE *to = open_memstream(&text, &n);
+    call->admin->source.fill(call->admin->source.owner, &call->facts);
     if (to)
         call->write(&call->facts, to);
     bool is_whole = to && !ferror(to);
@@ -150,7 +151,7 @@ static void ask(struct call *call, void (*write)(const struct sl_facts *, FILE *
     const struct sl_admin_source *source = &call->admin->source;
     call->write = write;
     call->type = type;
-    if (source->facts(source->owner, &call->facts)) {
+    if (source->new_facts(source->owner, &call->facts)) {
         answer_text(call, 500, "", "out of memory\n");
         return;
     }

@@ -19,11 +19,13 @@ struct sl_admin_source {
     void *owner;
     struct sl_loop *loop;
     bool (*is_ready)(void *owner);
-    /* Facts without the workers' answers. 0 or SL_ERR_MEMORY; then nothing is to be freed. */
-    int (*facts)(void *owner, struct sl_facts *out_facts);
+    /* Facts to be filled. 0 or SL_ERR_MEMORY; then nothing is to be freed. */
+    int (*new_facts)(void *owner, struct sl_facts *out_facts);
     /* As sl_survey_open, to all workers. */
     int (*survey)(void *owner, struct sl_facts *facts, sl_survey_fn *on_done, void *asker,
                   struct sl_survey **out_survey);
+    /* What can be told without asking. Called last, so that it is no older than the answers. */
+    void (*fill)(void *owner, struct sl_facts *facts);
 };
 
 /* Takes the listening socket over. `source` is copied. 0 or SL_ERR_*. */

@@ -60,30 +60,34 @@ static bool is_ready(void *owner)
     return !server->is_draining;
 }
 
-static int gather_facts(void *owner, struct sl_facts *out_facts)
+static int new_facts(void *owner, struct sl_facts *out_facts)
+{
+    const struct sl_server *server = owner;
+    int err = sl_facts_init(out_facts, server->generation);
+    if (!err)
+        out_facts->n_workers = server->n_workers;
+    return err;
+}
+
+static void fill_facts(void *owner, struct sl_facts *facts)
 {
     const struct sl_server *server = owner;
     const struct sl_generation *g = server->generation;
-    int err = sl_facts_init(out_facts, g);
-    if (err)
-        return err;
-    out_facts->now_us = sl_wall_us();
-    out_facts->started_us = server->started_us;
-    out_facts->uptime_ms = sl_loop_now_ms(server->loop) - server->started_ms;
-    out_facts->n_reloads = server->n_reloads;
-    out_facts->n_reload_failures = server->n_reload_failures;
-    out_facts->is_draining = server->is_draining;
-    sl_process_use(&out_facts->process);
-    out_facts->n_workers = server->n_workers;
+    facts->now_us = sl_wall_us();
+    facts->started_us = server->started_us;
+    facts->uptime_ms = sl_loop_now_ms(server->loop) - server->started_ms;
+    facts->n_reloads = server->n_reloads;
+    facts->n_reload_failures = server->n_reload_failures;
+    facts->is_draining = server->is_draining;
+    sl_process_use(&facts->process);
     for (size_t i = 0; i < server->n_workers; i++)
-        sl_counters_sum(&out_facts->counters, &server->workers[i]->counters);
-    out_facts->n_log_dropped = sl_logger_dropped(g->log);
-    out_facts->n_log_failed = sl_logger_failed(g->log);
+        sl_counters_sum(&facts->counters, &server->workers[i]->counters);
+    facts->n_log_dropped = sl_logger_dropped(g->log);
+    facts->n_log_failed = sl_logger_failed(g->log);
     if (g->access) {
-        out_facts->n_access_dropped = sl_logger_dropped(g->access);
-        out_facts->n_access_failed = sl_logger_failed(g->access);
+        facts->n_access_dropped = sl_logger_dropped(g->access);
+        facts->n_access_failed = sl_logger_failed(g->access);
     }
-    return 0;
 }
 
 static int survey(void *owner, struct sl_facts *facts, sl_survey_fn *on_done, void *asker,
@@ -101,8 +105,9 @@ static int open_admin(struct sl_server *server)
         .owner = server,
         .loop = server->loop,
         .is_ready = is_ready,
-        .facts = gather_facts,
+        .new_facts = new_facts,
         .survey = survey,
+        .fill = fill_facts,
     };
     int fd = server->generation->status_fd;
     if (!server->generation->plan->config->status.is_on) {
