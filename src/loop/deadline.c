@@ -185,13 +185,12 @@ static uint64_t after(uint64_t since_ms, uint64_t in_ms)
 
 void sl_deadline_arm(struct sl_deadline *d, enum sl_phase phase, uint64_t in_ms)
 {
-    uint64_t now_ms = sl_core_of(d->loop)->now_ms;
-
     if (!d->has_begun || d->phase != phase)
-        d->since_ms = now_ms;
+        d->since_ms = sl_core_of(d->loop)->now_ms;
     d->has_begun = true;
     d->phase = phase;
-    arm(d, after(now_ms, in_ms));
+    /* Not from the time of the turn: the work this turn has done by now would be taken off. */
+    arm(d, after(sl_core_fresh_ms(d->loop), in_ms));
 }
 
 void sl_deadline_arm_since(struct sl_deadline *d, enum sl_phase phase, uint64_t since_ms,

@@ -43,12 +43,36 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 /* ---- time ---- */
 
+static uint64_t coarse_ns(const struct sl_loop *loop)
+{
+    struct timespec t;
+
+    clock_gettime(loop->coarse_clock, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* The coarse clock, which costs a few nanoseconds, where it ticks often enough. */
+static clockid_t choose_clock(void)
+{
+    struct timespec tick;
+
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_sec || tick.tv_nsec > 1000000)
+        return CLOCK_MONOTONIC;
+    return CLOCK_MONOTONIC_COARSE;
+}
+
+uint64_t sl_core_fresh_ms(const struct sl_loop *loop)
+{
+    return loop->core.now_ms + (coarse_ns(loop) - loop->coarse_ns) / NS_PER_MS;
+}
+
 void sl_loop_woke(struct sl_loop *loop)
 {
     if (loop->is_awake)
         return;
     loop->is_awake = true;
     loop->awake_ns = uv_hrtime();
+    loop->coarse_ns = coarse_ns(loop);
     loop->charge_ns +=
         smaller(loop->awake_ns - loop->asleep_ns, loop->may_ns + BUSY_MS * NS_PER_MS);
     loop->core.now_ms = uv_now(&loop->uv);
@@ -159,6 +183,8 @@ int sl_loop_new(struct sl_loop **out_loop)
     sl_wheel_init(&loop->core.wheel, loop->core.now_ms);
     sl_reaper_init(&loop->core.reaper);
     sl_chunkpool_init(&loop->chunks, N_CHUNKS_KEPT);
+    loop->coarse_clock = choose_clock();
+    loop->coarse_ns = coarse_ns(loop);
     loop->awake_ns = uv_hrtime();
     loop->asleep_ns = loop->awake_ns;
     loop->may_ns = 0;

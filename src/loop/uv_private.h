@@ -5,6 +5,7 @@
 #ifndef SLUICE_LOOP_UV_PRIVATE_H
 #define SLUICE_LOOP_UV_PRIVATE_H
 
+#include <time.h>
 #include <uv.h>
 #include <sluice/loop/tcp.h>
 
@@ -18,6 +19,8 @@ struct sl_loop {
     uint64_t asleep_ns; /* when the last poll began */
     uint64_t may_ns;    /* how long that poll could take */
     uint64_t awake_ns;  /* when it ended */
+    uint64_t coarse_ns; /* the same on a clock that is cheaper to read */
+    clockid_t coarse_clock;
     uint64_t charge_ns; /* the clock of sl_loop_charge_ms */
     size_t n_shells;
     bool is_awake; /* the events of a poll are being delivered, or the end of the turn */

@@ -152,6 +152,11 @@ void fake_pieces(struct sl_loop *loop, size_t n)
     loop->n_piece = n;
 }
 
+uint64_t sl_core_fresh_ms(const struct sl_loop *loop)
+{
+    return clock_ms;
+}
+
 /* ---- the door ---- */
 
 int sl_loop_new(struct sl_loop **out_loop)

@@ -16,6 +16,11 @@ struct sl_loop {
 
 static struct sl_loop loop;
 
+uint64_t sl_core_fresh_ms(const struct sl_loop *l)
+{
+    return l->core.now_ms;
+}
+
 static void start_at(uint64_t now_ms)
 {
     loop.core.now_ms = now_ms;

@@ -14,6 +14,11 @@ struct sl_loop {
 };
 
 static struct sl_loop loop;
+
+uint64_t sl_core_fresh_ms(const struct sl_loop *l)
+{
+    return l->core.now_ms;
+}
 static char trace[256];
 
 struct call {
