@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -171,6 +172,8 @@ static int refuse_option(FILE *errors, enum sl_verb verb, int found, char *const
     /* After an error optind is past a long option, but may still be at a cluster of letters. */
     if (found == ':')
         fprintf(errors, "%s needs a value\n", argv[optind - 1]);
+    else if (optopt > CHAR_MAX) /* known, and given a value that it does not take */
+        fprintf(errors, "%s: this option has no value\n", argv[optind - 1]);
     else if (optopt)
         fprintf(errors, "unknown option -%c\n", optopt);
     else
