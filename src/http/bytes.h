@@ -28,6 +28,19 @@ static inline unsigned sl_hex_value(char c)
     return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
+/*
+ * Are the eight bytes at p all from `lowest` (at most 0x7f) to '~'? Adding and subtracting sets the
+ * top bit of a byte that is outside; a carry or borrow can only come from a byte that has set its
+ * own already.
+ */
+static inline bool sl_are_plain(const char *p, uint8_t lowest)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x;
+    memcpy(&x, p, sizeof(x));
+    return ((x | (x - ones * lowest) | (x + ones)) & ones << 7) == 0;
+}
+
 static inline bool sl_is_digit(char c)
 {
     return c >= '0' && c <= '9';

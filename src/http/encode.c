@@ -56,13 +56,20 @@ static void put_field(struct stage *s, struct sl_span name, struct sl_span value
     put(s, SL_SPAN("\r\n"));
 }
 
-/* Free of CR, LF and NUL? Without a branch in the loop, so that it runs many bytes at once. */
+/* Free of CR, LF and NUL? Most values are plain text and go by eight bytes a step. */
 static bool is_one_line(struct sl_span s)
 {
-    unsigned n_bad = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n_bad += (unsigned)((s.ptr[i] == '\r') | (s.ptr[i] == '\n') | (s.ptr[i] == '\0'));
-    return n_bad == 0;
+    size_t i = 0;
+    while (i < s.len) {
+        if (s.len - i >= 8 && sl_are_plain(s.ptr + i, ' ')) {
+            i += 8;
+            continue;
+        }
+        if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0')
+            return false;
+        i++;
+    }
+    return true;
 }
 
 static void put_fields(struct stage *s, const struct sl_head *head)

@@ -219,6 +219,7 @@ static void test_start_lines_can_be_set(void **state)
     assert_int_equal(sl_head_set_request(&h, SL_SPAN("GET"), SL_SPAN("/a?b")), 0);
     assert_true(h.is_request);
     assert_int_equal(h.method, SL_METHOD_GET);
+    assert_int_equal(h.minor, 1);
     assert_span(sl_head_method(&h), "GET");
     assert_span(sl_head_target(&h), "/a?b");
     assert_int_equal(sl_head_set_request(&h, SL_SPAN("get"), SL_SPAN("/")), 0);
@@ -230,6 +231,7 @@ static void test_start_lines_can_be_set(void **state)
     sl_head_set_status(&h, 404);
     assert_false(h.is_request);
     assert_int_equal(h.status, 404);
+    assert_int_equal(h.minor, 1);
     assert_span(sl_head_reason(&h), "");
     sl_head_fini(&h);
 }

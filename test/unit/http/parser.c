@@ -225,6 +225,12 @@ static void test_memory_is_kept_and_given_back(void **state)
         sl_parser_reset(p);
         n_until_failure = -1;
     }
+    struct sl_span chunked =
+        SL_SPAN("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "0\r\nt: 1\r\n\r\n");
+    assert_int_equal(sl_parser_feed(p, &chunked), SL_PARSE_HEAD);
+    assert_int_equal(sl_parser_feed(p, &chunked), SL_PARSE_END);
+    assert_non_null(sl_parser_trailers(p)->text);
     sl_parser_shrink(p);
     assert_null(sl_parser_head(p)->text);
     assert_null(sl_parser_trailers(p)->text);

@@ -182,6 +182,13 @@ static void test_bad_hosts(void **state)
             fail_msg("%s was accepted", rows[i]);
     }
     struct sl_span name, port;
+    /* Around the length of the longest address text. */
+    char literal[64] = "[";
+    for (size_t n = 1; n < sizeof(literal) - 1; n++) {
+        literal[n] = ']';
+        assert_int_equal(sl_host_read(sl_span(literal, n + 1), &name, &port), SL_ERR_INVALID);
+        literal[n] = '1';
+    }
     assert_int_equal(sl_host_read(SL_SPAN("a\0b"), &name, &port), SL_ERR_INVALID);
     assert_int_equal(sl_host_read(SL_SPAN("[::1\0]"), &name, &port), SL_ERR_INVALID);
 }
