@@ -5,27 +5,40 @@
  * mbedTLS adds a high-level and a low-level code into one negative number (-0x7fff .. 0); codes of
  * TLS itself stand alone. What is not known here is an internal error.
  */
-#include "session.h"
+#include "cause.h"
 
+#include <mbedtls/asn1.h>
 #include <mbedtls/bignum.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/md.h>
+#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
 #include <mbedtls/x509.h>
 
-static bool is_memory(int ret)
+#include <sluice/base/err.h>
+
+int sl_tls_high_level(int mbedtls_err)
 {
-    switch (-(-ret & 0xFF80)) {
+    return -(-mbedtls_err & 0xFF80);
+}
+
+bool sl_tls_is_memory(int mbedtls_err)
+{
+    switch (sl_tls_high_level(mbedtls_err)) {
     case MBEDTLS_ERR_SSL_ALLOC_FAILED:
     case MBEDTLS_ERR_X509_ALLOC_FAILED:
     case MBEDTLS_ERR_PK_ALLOC_FAILED:
+    case MBEDTLS_ERR_PEM_ALLOC_FAILED:
     case MBEDTLS_ERR_ECP_ALLOC_FAILED:
     case MBEDTLS_ERR_MD_ALLOC_FAILED:
     case MBEDTLS_ERR_CIPHER_ALLOC_FAILED:
         return true;
     default:
-        return -(-ret & 0x007F) == MBEDTLS_ERR_MPI_ALLOC_FAILED;
+        break;
     }
+    int low = -(-mbedtls_err & 0x007F);
+    return low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
 }
 
 /* Until the server has proved who it is, mbedTLS gives up with handshake_failure only because
@@ -40,8 +53,6 @@ static bool is_negotiating(int state)
     case MBEDTLS_SSL_ENCRYPTED_EXTENSIONS:
     case MBEDTLS_SSL_CERTIFICATE_REQUEST:
     case MBEDTLS_SSL_SERVER_CERTIFICATE:
-    case MBEDTLS_SSL_SERVER_KEY_EXCHANGE:
-    case MBEDTLS_SSL_CERTIFICATE_VERIFY:
         return true;
     default:
         return false;
@@ -50,7 +61,7 @@ static bool is_negotiating(int state)
 
 int sl_tls_cause(int mbedtls_err, int state, int alert)
 {
-    if (is_memory(mbedtls_err))
+    if (sl_tls_is_memory(mbedtls_err))
         return SL_ERR_MEMORY;
     switch (mbedtls_err) {
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
@@ -66,8 +77,11 @@ int sl_tls_cause(int mbedtls_err, int state, int alert)
         return SL_ERR_TLS_VERSION;
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
         /* A wrong binder of a ticket is this code too, but says decrypt_error (RFC 8446 4.2.11). */
-        return is_negotiating(state) && alert != MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR
-                   ? SL_ERR_TLS_NO_SHARED_CIPHER
+        if (is_negotiating(state) && alert != MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR)
+            return SL_ERR_TLS_NO_SHARED_CIPHER;
+        /* And so is a signature that could not be made (RFC 8446 4.4.3). */
+        return state == MBEDTLS_SSL_CERTIFICATE_VERIFY || state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE
+                   ? SL_ERR_TLS_INTERNAL
                    : SL_ERR_TLS_PROTOCOL;
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_INVALID_RECORD:

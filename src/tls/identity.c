@@ -19,11 +19,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <mbedtls/error.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/sha256.h>
 
+#include "cause.h"
 #include "global.h"
 #include "pem.h"
 
@@ -66,35 +66,14 @@ static int refuse(struct sl_str *why, const char *path, const char *reason, int 
     return err;
 }
 
-/* mbedTLS adds a high-level and a low-level code into one number. */
-static int high_level(int ret)
-{
-    return -(-ret & 0xFF80);
-}
-
-static int low_level(int ret)
-{
-    return -(-ret & 0x007F);
-}
-
-static bool is_memory(int ret)
-{
-    return high_level(ret) == MBEDTLS_ERR_X509_ALLOC_FAILED ||
-           high_level(ret) == MBEDTLS_ERR_PK_ALLOC_FAILED ||
-           high_level(ret) == MBEDTLS_ERR_PEM_ALLOC_FAILED ||
-           high_level(ret) == MBEDTLS_ERR_ECP_ALLOC_FAILED ||
-           low_level(ret) == MBEDTLS_ERR_MPI_ALLOC_FAILED ||
-           low_level(ret) == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
-}
-
 static bool is_unknown_key(int ret)
 {
-    return high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG ||
-           high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE ||
-           high_level(ret) == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE ||
-           high_level(ret) == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG ||
-           high_level(ret) == MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE ||
-           high_level(ret) == MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE;
+    return sl_tls_high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG ||
+           sl_tls_high_level(ret) == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE ||
+           sl_tls_high_level(ret) == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE ||
+           sl_tls_high_level(ret) == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG ||
+           sl_tls_high_level(ret) == MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE ||
+           sl_tls_high_level(ret) == MBEDTLS_ERR_ECP_FEATURE_UNAVAILABLE;
 }
 
 /* The kinds of keys that TLS 1.2 and 1.3 have signatures for, and that this library signs with. */
@@ -130,7 +109,7 @@ static int parse_chain(struct sl_identity *identity, const struct sl_pem *pem, c
         return refuse(why, path, "there is no PEM certificate in it", SL_ERR_INVALID);
     int ret =
         mbedtls_x509_crt_parse(&identity->chain, (const unsigned char *)pem->text, pem->len + 1);
-    if (is_memory(ret))
+    if (sl_tls_is_memory(ret))
         return refuse(why, path, "out of memory", SL_ERR_MEMORY);
     /* The parser skips certificates it cannot read and counts them: a chain with a hole would reach
        some clients and fail with others. */
@@ -164,11 +143,11 @@ static int parse_key(struct sl_identity *identity, const struct sl_pem *pem, con
         return refuse(why, path, "there is no PEM private key in it", SL_ERR_INVALID);
     int ret = mbedtls_pk_parse_key(&identity->key, (const unsigned char *)pem->text, pem->len + 1,
                                    NULL, 0, sl_tls_rng, NULL);
-    if (is_memory(ret))
+    if (sl_tls_is_memory(ret))
         return refuse(why, path, "out of memory", SL_ERR_MEMORY);
-    if (high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_REQUIRED ||
-        high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_MISMATCH ||
-        high_level(ret) == MBEDTLS_ERR_PEM_PASSWORD_REQUIRED)
+    if (sl_tls_high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_REQUIRED ||
+        sl_tls_high_level(ret) == MBEDTLS_ERR_PK_PASSWORD_MISMATCH ||
+        sl_tls_high_level(ret) == MBEDTLS_ERR_PEM_PASSWORD_REQUIRED)
         return refuse(why, path,
                       "the key is encrypted, and nobody is there to type a passphrase: "
                       "store it without one",

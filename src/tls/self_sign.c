@@ -17,6 +17,7 @@
 #include <mbedtls/asn1write.h>
 #include <mbedtls/oid.h>
 
+#include "cause.h"
 #include "global.h"
 
 #define MAX_NAMES   64
@@ -155,8 +156,9 @@ int sl_identity_self_sign(const char *const *names, size_t n_names, unsigned day
     struct sans *sans = calloc(1, sizeof(*sans));
     struct sl_identity *identity = sl_identity_new();
     int err = sans && identity ? make_sans(sans, names, n_names) : SL_ERR_MEMORY;
-    if (!err && make(identity, names[0], sans, days) != 0)
-        err = SL_ERR_TLS_INTERNAL;
+    int ret = err ? 0 : make(identity, names[0], sans, days);
+    if (ret != 0)
+        err = sl_tls_is_memory(ret) ? SL_ERR_MEMORY : SL_ERR_TLS_INTERNAL;
     free(sans);
     if (err) {
         sl_identity_free(&identity);

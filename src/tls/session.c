@@ -35,6 +35,7 @@
 
 #include <sluice/base/counters.h>
 
+#include "cause.h"
 #include "server.h"
 
 #define MAX_REPLIES 4

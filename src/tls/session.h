@@ -52,10 +52,4 @@ void sl_session_note_err(struct sl_tls_session *session, int err);
 void sl_session_name_hash(const struct sl_tls_session *session,
                           uint8_t out_hash[SL_TICKET_NAME_BYTES]);
 
-/* cause.c: what an mbedTLS error means here. `state` is the handshake's, `alert` the one that was
-   sent in clear or 0. */
-int sl_tls_cause(int mbedtls_err, int state, int alert);
-/* The alert that tells the peer of this error (RFC 8446 6.2). */
-int sl_tls_alert_for(int mbedtls_err);
-
 #endif

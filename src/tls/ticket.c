@@ -18,6 +18,9 @@
  *     such rule, RFC 8446 4.6.1). There the ticket may be parsed before the name was read: then the
  *     session notes the name that it must be, and a contradiction ends the handshake.
  *
+ * mbedTLS chooses the suite of a resumed TLS 1.2 session anew. A client whose offer has changed
+ * since, so that the choice is another, ends that handshake itself.
+ *
  * Keys belong to struct sl_ticket_keys and are zeroised when they are replaced; copies live on the
  * stack and are zeroised at once. Two keys exist at most: the newest, and the one before.
  */
