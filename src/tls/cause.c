@@ -53,6 +53,7 @@ static bool is_negotiating(int state)
     case MBEDTLS_SSL_ENCRYPTED_EXTENSIONS:
     case MBEDTLS_SSL_CERTIFICATE_REQUEST:
     case MBEDTLS_SSL_SERVER_CERTIFICATE:
+    case MBEDTLS_SSL_SERVER_KEY_EXCHANGE:
         return true;
     default:
         return false;
@@ -79,10 +80,8 @@ int sl_tls_cause(int mbedtls_err, int state, int alert)
         /* A wrong binder of a ticket is this code too, but says decrypt_error (RFC 8446 4.2.11). */
         if (is_negotiating(state) && alert != MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR)
             return SL_ERR_TLS_NO_SHARED_CIPHER;
-        /* And so is a signature that could not be made (RFC 8446 4.4.3). */
-        return state == MBEDTLS_SSL_CERTIFICATE_VERIFY || state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE
-                   ? SL_ERR_TLS_INTERNAL
-                   : SL_ERR_TLS_PROTOCOL;
+        /* And so is TLS 1.3's signature that could not be made (RFC 8446 4.4.3). */
+        return state == MBEDTLS_SSL_CERTIFICATE_VERIFY ? SL_ERR_TLS_INTERNAL : SL_ERR_TLS_PROTOCOL;
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_DECODE_ERROR:
