@@ -399,7 +399,12 @@ static void on_flush(struct sl_deferred *d)
             return;
         }
     }
+    /* tcp tells of room that a slow peer makes later; room that this very flush makes is told here.
+     */
+    bool was_full = sl_channel_is_full(ch);
     sl_tcp_flush(ch->tcp);
+    if (was_full && sl_chunkq_has_room(sl_tcp_out(ch->tcp)))
+        on_tcp_room(ch);
 }
 
 struct sl_chunkq *sl_channel_out(struct sl_channel *ch)

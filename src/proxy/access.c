@@ -49,34 +49,50 @@ static struct sl_span shortened(struct sl_span s)
     return sl_span(s.ptr, s.len > 2048 ? 2048 : s.len);
 }
 
-static void add_tls(struct sl_str *s, const struct sl_exchange *x)
+static void add_tls(struct sl_str *s, const struct sl_origin *origin)
 {
-    const struct sl_tls_report *tls = x->origin.tls;
+    const struct sl_tls_report *tls = origin->tls;
 
     if (!tls)
         return;
-    add_string(s, "sni", x->origin.sni);
+    add_string(s, "sni", origin->sni);
     sl_str_addf(s, ",\"tls_version\":\"%s\"", tls->version == SL_TLS_1_3 ? "1.3" : "1.2");
     add_string(s, "tls_suite", sl_span_str(sl_tls_suite_name((size_t)tls->suite)));
     sl_str_addf(s, ",\"tls_resumed\":%s", tls->is_resumed ? "true" : "false");
 }
 
-static void write_json(const struct sl_exchange *x, struct sl_str *s)
+/* What every line begins with: when, who, and through which door. */
+static void begin_json(struct sl_str *s, const struct sl_upstreams *set,
+                       const struct sl_origin *origin, const char *request_id)
 {
     char peer_buf[SL_ADDR_TEXT_BYTES];
     struct sl_str peer;
-    uint64_t now = sl_loop_now_ms(x->proxy->loop);
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write(x->origin.peer, &peer);
+    sl_addr_write(origin->peer, &peer);
     sl_str_addz(s, "{\"time\":\"");
     add_time(s, sl_wall_us());
     sl_str_add_char(s, '"');
-    add_string(s, "request_id", sl_span_str(x->request_id));
+    add_string(s, "request_id", sl_span_str(request_id));
     add_string(s, "client", sl_str_span(&peer));
-    add_string(s, "listener",
-               sl_span_str(x->set->plan->config->listeners[x->origin.listener].name));
-    add_tls(s, x);
+    add_string(s, "listener", sl_span_str(set->plan->config->listeners[origin->listener].name));
+    add_tls(s, origin);
+}
+
+static void end_json(struct sl_str *s, const struct sl_cause *cause)
+{
+    if (cause->err) {
+        sl_str_addf(s, ",\"cause\":{\"phase\":\"%s\",\"side\":\"%s\",\"error\":\"%s\"}",
+                    sl_phase_key(cause->phase), sl_side_name(cause->side), sl_err_name(cause->err));
+    }
+    sl_str_add_char(s, '}');
+}
+
+static void write_json(const struct sl_exchange *x, struct sl_str *s)
+{
+    uint64_t now = sl_loop_now_ms(x->proxy->loop);
+
+    begin_json(s, x->set, &x->origin, x->request_id);
     add_string(s, "method", sl_head_method(x->head));
     add_string(s, "host", x->host);
     add_string(s, "path", shortened(sl_head_target(x->head)));
@@ -99,12 +115,7 @@ static void write_json(const struct sl_exchange *x, struct sl_str *s)
     add_since(s, "request_sent_ms", x, x->request_done_ms);
     add_since(s, "response_header_ms", x, x->header_ms);
     add_number(s, "total_ms", now - x->began_ms);
-    if (x->cause.err) {
-        sl_str_addf(s, ",\"cause\":{\"phase\":\"%s\",\"side\":\"%s\",\"error\":\"%s\"}",
-                    sl_phase_key(x->cause.phase), sl_side_name(x->cause.side),
-                    sl_err_name(x->cause.err));
-    }
-    sl_str_add_char(s, '}');
+    end_json(s, &x->cause);
 }
 
 /* The common log format has no escapes of its own: what could break a line or a field is hidden. */
@@ -119,7 +130,7 @@ static void add_common(struct sl_str *s, struct sl_span text)
     }
 }
 
-static void write_common(const struct sl_exchange *x, struct sl_str *s)
+static void begin_common(struct sl_str *s, const struct sl_origin *origin)
 {
     time_t now = (time_t)(sl_wall_us() / 1000000);
     char when[40];
@@ -127,8 +138,14 @@ static void write_common(const struct sl_exchange *x, struct sl_str *s)
 
     localtime_r(&now, &tm);
     strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S %z", &tm);
-    sl_addr_write_host(x->origin.peer, s);
-    sl_str_addf(s, " - - [%s] \"", when);
+    sl_addr_write_host(origin->peer, s);
+    sl_str_addf(s, " - - [%s] ", when);
+}
+
+static void write_common(const struct sl_exchange *x, struct sl_str *s)
+{
+    begin_common(s, &x->origin);
+    sl_str_add_char(s, '"');
     add_common(s, sl_head_method(x->head));
     sl_str_add_char(s, ' ');
     add_common(s, shortened(sl_head_target(x->head)));
@@ -140,6 +157,33 @@ static void write_common(const struct sl_exchange *x, struct sl_str *s)
     sl_str_add_u64(s, x->n_response_bytes);
 }
 
+static bool is_common(const struct sl_upstreams *set)
+{
+    return set->plan->config->access_log.format == SL_ACCESS_COMMON;
+}
+
+void sl_access_write_refusal(struct sl_proxy *proxy, const struct sl_upstreams *set,
+                             const struct sl_origin *origin, int status, const char *rule,
+                             const struct sl_cause *cause)
+{
+    char line[LINE_BYTES];
+    struct sl_str s;
+
+    if (!proxy->access)
+        return;
+    sl_str_init(&s, line, sizeof(line));
+    if (is_common(set)) {
+        begin_common(&s, origin);
+        sl_str_addf(&s, "\"-\" %d -", status);
+    } else {
+        begin_json(&s, set, origin, "");
+        add_number(&s, "status", (uint64_t)status);
+        add_string(&s, "rule", sl_span_str(rule));
+        end_json(&s, cause);
+    }
+    sl_logger_write(proxy->access, sl_str_span(&s));
+}
+
 void sl_access_write(const struct sl_exchange *x)
 {
     char line[LINE_BYTES];
@@ -148,7 +192,7 @@ void sl_access_write(const struct sl_exchange *x)
     if (!x->proxy->access)
         return;
     sl_str_init(&s, line, sizeof(line));
-    if (x->set->plan->config->access_log.format == SL_ACCESS_COMMON)
+    if (is_common(x->set))
         write_common(x, &s);
     else
         write_json(x, &s);

@@ -24,6 +24,7 @@
 
 #include <stdlib.h>
 #include <sluice/http/encode.h>
+#include "access.h"
 #include "expiry.h"
 #include "inner.h"
 #include "refuse.h"
@@ -81,6 +82,21 @@ static void await(struct sl_client *c, enum sl_phase phase)
     sl_deadline_arm(&c->deadline, phase, limit_ms);
 }
 
+/* Rests until the next request, but not beyond its age. */
+static void await_keepalive(struct sl_client *c)
+{
+    uint64_t limit_ms =
+        sl_crowd_limit_ms(&c->proxy->crowd, limit_of(c, SL_PHASE_KEEPALIVE)->limit_ms);
+    uint64_t max_age_ms = c->set->plan->config->max_age_ms;
+    uint64_t age_ms = now_ms(c) - c->accepted_ms;
+    uint64_t left_ms = max_age_ms > age_ms ? max_age_ms - age_ms : 0;
+
+    if (max_age_ms == SL_UNLIMITED)
+        left_ms = SL_UNLIMITED;
+    enter_phase(c, SL_PHASE_KEEPALIVE);
+    sl_deadline_arm(&c->deadline, SL_PHASE_KEEPALIVE, limit_ms < left_ms ? limit_ms : left_ms);
+}
+
 /* The same for the phases that count from accept. */
 static void await_from_accept(struct sl_client *c, enum sl_phase phase)
 {
@@ -127,8 +143,8 @@ static void end_handshake(struct sl_client *c, enum sl_handshake_end how)
     sl_count_add(&c->proxy->counters->handshake_end[how], 1);
 }
 
-/* Nobody may wonder why a connection never became a request. */
-static void log_early_end(const struct sl_client *c, const struct sl_cause *cause)
+/* Nobody may wonder why a connection never became a request, or was cut after its last. */
+static void log_end(const struct sl_client *c, const struct sl_cause *cause)
 {
     char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
     struct sl_str peer, sni;
@@ -139,9 +155,10 @@ static void log_early_end(const struct sl_client *c, const struct sl_cause *caus
     sl_str_init(&sni, sni_buf, sizeof(sni_buf));
     sl_str_add_json(&sni, sl_channel_sni(&c->channel));
     sl_log(SL_LOG_INFO,
-           "connection ended before a request: peer=%s listener=%s sni=%s bytes_in=%llu phase=%s "
-           "error=%s after=%llums limit=%llums",
-           peer_buf, c->listener->config->name, sni.len ? sni_buf : "-",
+           "%s: peer=%s listener=%s sni=%s bytes_in=%llu phase=%s error=%s after=%llums "
+           "limit=%llums",
+           c->n_requests == 0 ? "connection ended before a request" : "connection cut", peer_buf,
+           c->listener->config->name, sni.len ? sni_buf : "-",
            (unsigned long long)c->channel.n_raw_in, sl_phase_key(cause->phase),
            sl_err_name(cause->err), (unsigned long long)(now_ms(c) - c->accepted_ms),
            (unsigned long long)limit);
@@ -157,8 +174,8 @@ static void close_client(struct sl_client *c, enum sl_channel_close how,
     c->state = SL_CLIENT_CLOSED;
     account(c);
     end_handshake(c, SL_HANDSHAKE_SHUTDOWN);
-    if (c->n_requests == 0 && cause)
-        log_early_end(c, cause);
+    if (cause && (c->n_requests == 0 || (!c->exchange && cause->phase == SL_PHASE_RESPONSE)))
+        log_end(c, cause);
     sl_exchange_close(&c->exchange, cause);
     enter_phase(c, SL_PHASE_NONE);
     sl_deadline_fini(&c->deadline);
@@ -200,10 +217,10 @@ static void evict(struct sl_place *victim)
 
 /* ---- between requests, and after the last ---- */
 
+/* Taken as delivered without asking the kernel. Should it not be so, the meter still runs. */
 static bool is_delivered(const struct sl_client *c)
 {
-    return !sl_meter_is_running(&c->response) ||
-           (c->pipe.n_bytes <= SMALL_RESPONSE_BYTES && sl_channel_is_drained(&c->channel));
+    return !sl_meter_is_running(&c->response) || c->pipe.n_bytes <= SMALL_RESPONSE_BYTES;
 }
 
 static void await_linger(struct sl_client *c)
@@ -239,7 +256,9 @@ static void say_goodbye(struct sl_client *c)
         return;
     }
     begin_lingering(c);
-    if (!is_delivered(c)) { /* the client is still being served: only its pace counts */
+    if (!is_delivered(c) ||
+        !sl_channel_is_drained(
+            &c->channel)) { /* the client is still being served: only its pace counts */
         sl_deadline_clear(&c->deadline);
         enter_phase(c, SL_PHASE_RESPONSE);
         sl_meter_watch(&c->response, WATCH_MS);
@@ -265,7 +284,7 @@ static void rest(struct sl_client *c)
     c->state = SL_CLIENT_IDLE;
     sl_crowd_rest(&c->proxy->crowd, &c->place);
     if (is_delivered(c)) {
-        await(c, SL_PHASE_KEEPALIVE);
+        await_keepalive(c);
     } else {
         enter_phase(c, SL_PHASE_RESPONSE);
         sl_deadline_clear(&c->deadline);
@@ -278,7 +297,7 @@ static void rest(struct sl_client *c)
 static void finish_response(struct sl_client *c, bool is_request_complete)
 {
     account(c);
-    if (c->is_closing || c->has_ended) {
+    if (c->is_closing || c->has_ended || (is_request_complete && is_aged(c))) {
         say_goodbye(c);
     } else if (is_request_complete) {
         rest(c);
@@ -295,8 +314,10 @@ static void on_delivered(struct sl_meter *m)
     struct sl_client *c = sl_container_of(m, struct sl_client, response);
 
     sl_meter_end(m);
-    if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
-        await(c, SL_PHASE_KEEPALIVE);
+    if (c->exchange)
+        sl_exchange_on_room(c->exchange);
+    else if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
+        await_keepalive(c);
     else if (c->state == SL_CLIENT_LINGER && c->phase == SL_PHASE_RESPONSE)
         begin_lingering(c);
 }
@@ -517,8 +538,9 @@ static void refuse_head(struct sl_client *c, int status, const char *why, const 
                              .via = c->set->plan->config->forwarding.via,
                              .connection = "close"};
 
+    c->origin.peer = sl_client_peer(c);
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write(sl_client_peer(c), &peer);
+    sl_addr_write(c->origin.peer, &peer);
     sl_log(SL_LOG_INFO,
            "request refused: peer=%s status=%d rule=%s phase=%s error=%s bytes_in=%llu "
            "after=%llums limit=%llums",
@@ -527,6 +549,7 @@ static void refuse_head(struct sl_client *c, int status, const char *why, const 
            (unsigned long long)limit_of(c, SL_PHASE_REQUEST_HEADER)->limit_ms);
     sl_count_add(&c->proxy->counters->count[SL_COUNT_REQUESTS], 1);
     sl_count_add(&c->proxy->counters->responses[status / 100], 1);
+    sl_access_write_refusal(c->proxy, c->set, &c->origin, status, rule, cause);
     c->n_requests++;
     c->is_closing = true;
     sl_deadline_clear(&c->deadline);
@@ -548,20 +571,29 @@ static void begin_exchange(struct sl_client *c)
         note_phase(&c->stream);
 }
 
+static int ensure_parser(struct sl_client *c)
+{
+    return c->parser ? 0 : sl_parser_new(SL_PARSER_REQUEST, &c->set->parser_limits, &c->parser);
+}
+
 /* The first byte of a request. */
-static int begin_request(struct sl_client *c)
+static void begin_request(struct sl_client *c)
 {
     end_phase_well(c);
     sl_crowd_wake(&c->place);
-    if (!c->parser) {
-        int err = sl_parser_new(SL_PARSER_REQUEST, &c->set->parser_limits, &c->parser);
-        if (err != 0)
-            return err;
-    }
     c->state = SL_CLIENT_HEADER;
     c->began_ms = now_ms(c);
     await(c, SL_PHASE_REQUEST_HEADER);
-    return 0;
+}
+
+static bool is_between_requests(const struct sl_client *c)
+{
+    return c->state == SL_CLIENT_START || c->state == SL_CLIENT_IDLE;
+}
+
+static bool is_line_end(char c)
+{
+    return c == '\r' || c == '\n';
 }
 
 /* Would the parser say SL_PARSE_END without another byte? */
@@ -661,11 +693,16 @@ static void pump(struct sl_client *c)
             rest_of.len = 0;
             sl_exchange_on_body(c->exchange, span);
         } else {
-            if (c->state == SL_CLIENT_START || c->state == SL_CLIENT_IDLE)
-                if (begin_request(c) != 0) {
+            if (is_between_requests(c)) {
+                if (ensure_parser(c) != 0) {
                     lose(c, SL_ERR_MEMORY);
                     return;
                 }
+                if (is_line_end(span.ptr[0])) /* an empty line is no beginning (RFC 9112 2.2) */
+                    span.len = rest_of.len = 1;
+                else
+                    begin_request(c);
+            }
             bool was_discarding = c->state == SL_CLIENT_DISCARD;
             goes_on = parse_one(c, &rest_of);
             if (was_discarding && c->state == SL_CLIENT_DISCARD)
@@ -675,8 +712,6 @@ static void pump(struct sl_client *c)
             return;
         if (span.len > rest_of.len)
             sl_channel_consume(&c->channel, span.len - rest_of.len);
-        if (!goes_on && rest_of.len == 0)
-            return;
         must_ask = goes_on && !is_tunnel(c) && is_reading_requests(c) &&
                    (c->state == SL_CLIENT_EXCHANGE || c->state == SL_CLIENT_DISCARD) &&
                    (rest_of.len == 0 || is_body_complete(c));
@@ -849,7 +884,7 @@ static void on_open(void *owner, int err)
     end_handshake(c, handshake_end_of(err));
     if (err == SL_ERR_TLS_PLAIN_HTTP) {
         c->began_ms = now_ms(c);
-        log_early_end(c, &cause);
+        log_end(c, &cause);
         refuse_head(c, 400,
                     "This port speaks HTTPS, and a plain HTTP request arrived. Use https:// in the "
                     "address.",
@@ -900,7 +935,9 @@ static void on_deadline(struct sl_deadline *d)
     struct sl_client *c = sl_container_of(d, struct sl_client, deadline);
     enum sl_phase phase = d->phase;
 
-    if (sl_expiry_cuts(c->proxy, phase, limit_of(c, phase)))
+    if (c->state == SL_CLIENT_IDLE && is_aged(c))
+        say_goodbye(c);
+    else if (sl_expiry_cuts(c->proxy, phase, limit_of(c, phase)))
         cut_in_phase(c, phase);
     else if (phase == SL_PHASE_FIRST_BYTE &&
              c->has_tls) /* not enforced: the next one still holds */

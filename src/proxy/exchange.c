@@ -769,5 +769,5 @@ bool sl_exchange_is_guarded(const struct sl_exchange *x)
         return true;
     return sl_deadline_is_armed(&x->dial.deadline) || sl_deadline_is_armed(&x->upstream_header) ||
            sl_meter_is_running(&x->request_body) || sl_meter_is_running(&x->upstream_write) ||
-           sl_meter_is_running(&x->upstream_body) || x->is_response_paused;
+           sl_meter_is_running(&x->upstream_body);
 }

@@ -75,7 +75,7 @@ static const uint16_t signatures[] = {
     MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,       MBEDTLS_TLS1_3_SIG_NONE,
 };
 
-static const char *protocols[] = {"http/1.1", NULL};
+static const char *protocols[] = {"http/1.1", "http/1.0", NULL};
 
 const char *sl_tls_suite_name(size_t index)
 {

@@ -24,7 +24,7 @@ struct sl_tls_report {
     int version;          /* SL_TLS_1_2 or SL_TLS_1_3 (counters.h) */
     int suite;            /* index for sl_tls_suite_name */
     bool is_resumed;
-    bool has_alpn;        /* http/1.1 was agreed */
+    bool has_alpn;        /* http/1.1 or http/1.0 was agreed */
 };
 
 /*
