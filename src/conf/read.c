@@ -358,8 +358,8 @@ static int fill(struct sl_reader *r, struct owner *owner, struct sl_span text,
     return 0;
 }
 
-int sl_config_read_text(const char *name, struct sl_span text, struct sl_report *report,
-                        struct sl_config **out_config)
+static int read_text(const char *name, struct sl_span text, struct sl_report *report,
+                     bool keeps_broken, struct sl_config **out_config)
 {
     *out_config = NULL;
     size_t n_before = sl_report_count(report);
@@ -381,10 +381,16 @@ int sl_config_read_text(const char *name, struct sl_span text, struct sl_report 
     if (err == 0 && sl_report_count(report) > n_before)
         err = SL_ERR_CONFIG;
     struct sl_config *config = owner ? &owner->config : NULL;
-    if (err)
+    if (err && !(err == SL_ERR_CONFIG && keeps_broken))
         sl_config_free(&config);
     *out_config = config;
     return err;
+}
+
+int sl_config_read_text(const char *name, struct sl_span text, struct sl_report *report,
+                        struct sl_config **out_config)
+{
+    return read_text(name, text, report, false, out_config);
 }
 
 /* At most a byte more than is allowed, so that the tree can say that it is too much. */
@@ -411,7 +417,8 @@ static int read_file(int fd, char **out_text, size_t *out_len)
     return 0;
 }
 
-int sl_config_read(const char *path, struct sl_report *report, struct sl_config **out_config)
+static int read_path(const char *path, struct sl_report *report, bool keeps_broken,
+                     struct sl_config **out_config)
 {
     *out_config = NULL;
     char *text = NULL;
@@ -427,9 +434,19 @@ int sl_config_read(const char *path, struct sl_report *report, struct sl_config 
     }
     if (err)
         return err;
-    err = sl_config_read_text(path, sl_span(text, len), report, out_config);
+    err = read_text(path, sl_span(text, len), report, keeps_broken, out_config);
     free(text);
     return err;
+}
+
+int sl_config_read(const char *path, struct sl_report *report, struct sl_config **out_config)
+{
+    return read_path(path, report, false, out_config);
+}
+
+int sl_config_read_broken(const char *path, struct sl_report *report, struct sl_config **out_config)
+{
+    return read_path(path, report, true, out_config);
 }
 
 void sl_config_free(struct sl_config **config)

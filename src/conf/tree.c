@@ -59,11 +59,35 @@ static bool is_null_word(struct sl_span text)
     return text.len == 0 || sl_words_find("~|null|Null|NULL", text) >= 0;
 }
 
-static struct sl_span token_text(struct fy_token *token)
+/*
+ * The decoded text of a token, in the arena. Piece by piece and not by fy_token_get_text(): before
+ * libfyaml 0.9.5 that leaks, and hands out memory that was never written, where single quotes stand
+ * in long runs.
+ */
+static int token_text(struct builder *b, struct fy_token *token, struct sl_span *out_text)
 {
-    size_t len = 0;
-    const char *text = token ? fy_token_get_text(token, &len) : NULL;
-    return sl_span(text, text ? len : 0);
+    const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+    const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
+    bool has_text = start && end && end->input_pos > start->input_pos;
+    /* an escape of two bytes can stand for a character of three, and nothing grows more */
+    size_t cap = has_text ? (end->input_pos - start->input_pos) * 2 : 0, len = 0;
+    char *text = sl_arena_take(b->arena, cap + 1);
+    struct fy_token_iter *iter = has_text ? fy_token_iter_create(token) : NULL;
+    int err = !text || (has_text && !iter) ? SL_ERR_MEMORY : 0, failure = 0;
+    const struct fy_iter_chunk *chunk = NULL;
+    bool is_whole = true;
+    while (err == 0 && iter && is_whole &&
+           (chunk = fy_token_iter_chunk_next(iter, chunk, &failure)) != NULL) {
+        is_whole = chunk->len <= cap - len;
+        if (is_whole)
+            memcpy(text + len, chunk->str, chunk->len);
+        len += chunk->len;
+    }
+    fy_token_iter_destroy(iter);
+    if (err == 0 && (failure || !is_whole))
+        err = refuse(b, where_of(start), "not a text that the YAML library can decode");
+    *out_text = sl_span(text, err ? 0 : len);
+    return err;
 }
 
 static int count_nodes(struct builder *b, size_t n, struct sl_where at)
@@ -85,21 +109,17 @@ static int remember_anchor(struct builder *b, struct fy_token *token, struct sl_
     }
     if (b->n_anchors == SL_TREE_MAX_ANCHORS)
         return refuse(b, node->at, "too many anchors; expected at most 256");
-    struct sl_span name = token_text(token);
-    char *copy = sl_arena_copy(b->arena, name);
-    if (!copy)
-        return SL_ERR_MEMORY;
-    b->anchors[b->n_anchors++] = (struct anchor){.name = sl_span(copy, name.len), .node = node};
-    return 0;
+    struct anchor *anchor = &b->anchors[b->n_anchors++];
+    anchor->node = node;
+    return token_text(b, token, &anchor->name);
 }
 
 static int add_key(struct builder *b, struct frame *frame, struct sl_span text, struct sl_where at)
 {
     struct sl_item *item = sl_arena_take(b->arena, sizeof(*item));
-    char *copy = sl_arena_copy(b->arena, text);
-    if (!item || !copy)
+    if (!item)
         return SL_ERR_MEMORY;
-    item->key = sl_span(copy, text.len);
+    item->key = text;
     item->key_at = at;
     frame->key = item;
     return 0;
@@ -151,7 +171,10 @@ static int on_scalar(struct builder *b, const struct fy_event *event, struct sl_
 {
     if (event->scalar.tag)
         return refuse(b, at, "found a tag (`!`), expected a plain value");
-    struct sl_span text = token_text(event->scalar.value);
+    struct sl_span text;
+    int err = token_text(b, event->scalar.value, &text);
+    if (err)
+        return err;
     enum fy_scalar_style style =
         event->scalar.value ? fy_token_scalar_style(event->scalar.value) : FYSS_PLAIN;
     bool is_plain = style == FYSS_PLAIN;
@@ -166,20 +189,19 @@ static int on_scalar(struct builder *b, const struct fy_event *event, struct sl_
     }
     bool is_null = is_plain && is_null_word(text);
     struct sl_node *node = NULL;
-    int err = new_node(b, is_null ? SL_NODE_NULL : SL_NODE_SCALAR, at, event->scalar.anchor, &node);
-    if (err)
-        return err;
-    char *copy = sl_arena_copy(b->arena, text);
-    if (!copy)
-        return SL_ERR_MEMORY;
-    node->text = sl_span(copy, text.len);
-    return 0;
+    err = new_node(b, is_null ? SL_NODE_NULL : SL_NODE_SCALAR, at, event->scalar.anchor, &node);
+    if (err == 0)
+        node->text = text;
+    return err;
 }
 
 static int on_alias(struct builder *b, const struct fy_event *event, struct sl_where at)
 {
-    struct sl_span name = token_text(event->alias.anchor);
+    struct sl_span name;
     struct sl_node *node = NULL;
+    int err = token_text(b, event->alias.anchor, &name);
+    if (err)
+        return err;
     for (size_t i = b->n_anchors; i-- && !node;) /* the latest of that name */
         if (sl_span_eq(b->anchors[i].name, name))
             node = b->anchors[i].node;
@@ -187,7 +209,7 @@ static int on_alias(struct builder *b, const struct fy_event *event, struct sl_w
         return refuse(b, at, "an alias (`*`) to an anchor (`&`) that does not stand before it");
     if (node->is_open)
         return refuse(b, at, "an alias (`*`) to a value that contains it");
-    int err = count_nodes(b, node->n_nodes, at);
+    err = count_nodes(b, node->n_nodes, at);
     return err ? err : add_node(b, node, at);
 }
 
