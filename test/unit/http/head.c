@@ -168,6 +168,12 @@ static void test_a_head_may_feed_itself(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(sl_head_add(&h, SL_SPAN("b"), sl_head_value(&h, &h.fields[i])), 0);
     assert_true(sl_span_eq(sl_head_value(&h, &h.fields[3]), sl_span(big, sizeof(big))));
+    sl_head_shrink(&h);
+
+    assert_int_equal(sl_head_set_request(&h, SL_SPAN("PUT"), sl_span(big, sizeof(big))), 0);
+    assert_int_equal(sl_head_set_request(&h, sl_head_method(&h), sl_head_target(&h)), 0);
+    assert_span(sl_head_method(&h), "PUT");
+    assert_true(sl_span_eq(sl_head_target(&h), sl_span(big, sizeof(big))));
     sl_head_fini(&h);
 }
 

@@ -167,8 +167,9 @@ static void test_what_counts_as_begun(void **state)
     assert_string_equal(sl_parser_refusal(p)->rule, "truncated");
     assert_int_equal(sl_parser_refusal(p)->status, 400);
     /* An error stays one. */
-    in = sl_span(get, sizeof(get) - 1);
+    in = SL_SPAN("\0");
     assert_int_equal(sl_parser_feed(p, &in), SL_PARSE_ERROR);
+    assert_string_equal(sl_parser_refusal(p)->rule, "truncated");
     assert_int_equal(sl_parser_end(p), SL_PARSE_ERROR);
     assert_string_equal(sl_parser_refusal(p)->rule, "truncated");
     sl_parser_free(&p);
@@ -238,6 +239,46 @@ static void test_memory_is_kept_and_given_back(void **state)
     assert_int_equal(sl_parser_feed(p, &in), SL_PARSE_HEAD);
     sl_parser_free(&p);
     sl_parser_free(&p); /* of nothing: nothing */
+}
+
+/* The text and the list of fields grow, and move, while llhttp is within a field. */
+static void test_a_large_head(void **state)
+{
+    enum { N_FIELDS = 500, N_VALUE = 120 };
+    static const struct sl_parser_limits limits = {
+        .head = {.head_bytes = 65536, .target_bytes = 100, .n_fields = N_FIELDS + 1},
+        .trailer_bytes = 100,
+        .chunk_line_bytes = 100,
+    };
+    for (size_t step = 1; step < 100000; step *= 7) {
+        struct sl_parser *p = NULL;
+        assert_int_equal(sl_parser_new(SL_PARSER_REQUEST, &limits, &p), 0);
+        static char text[65536];
+        struct sl_str s;
+        sl_str_init(&s, text, sizeof(text));
+        sl_str_addz(&s, "GET / HTTP/1.1\r\nHost: x\r\n");
+        for (int i = 0; i < N_FIELDS; i++)
+            sl_str_addf(&s, "n%d: %0*d\r\n", i, N_VALUE, i);
+        sl_str_addz(&s, "\r\n");
+        assert_false(s.is_cut);
+        enum sl_parse event = SL_PARSE_MORE;
+        for (size_t at = 0; at < s.len; at += step) {
+            assert_int_equal(event, SL_PARSE_MORE);
+            struct sl_span in = sl_span(text + at, s.len - at < step ? s.len - at : step);
+            event = sl_parser_feed(p, &in);
+        }
+        assert_int_equal(event, SL_PARSE_HEAD);
+        const struct sl_head *h = sl_parser_head(p);
+        assert_int_equal(h->n_fields, N_FIELDS + 1);
+        for (int i = 0; i < N_FIELDS; i++) {
+            char name[16], value[N_VALUE + 1];
+            snprintf(name, sizeof(name), "n%d", i);
+            snprintf(value, sizeof(value), "%0*d", N_VALUE, i);
+            assert_true(sl_span_eq(sl_head_name(h, &h->fields[i + 1]), sl_span_str(name)));
+            assert_true(sl_span_eq(sl_head_value(h, &h->fields[i + 1]), sl_span_str(value)));
+        }
+        sl_parser_free(&p);
+    }
 }
 
 static void test_every_allocation_may_fail(void **state)
@@ -336,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_what_counts_as_begun),
         cmocka_unit_test(test_limits_act_at_their_byte),
         cmocka_unit_test(test_memory_is_kept_and_given_back),
+        cmocka_unit_test(test_a_large_head),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_the_head_may_be_edited_while_the_body_runs),
         cmocka_unit_test(test_random_cuts),
