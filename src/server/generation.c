@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * generation: read -> identities and TLS servers -> logs -> plan -> sockets. Each step goes on
- * after the errors of the one before, so that the operator sees all of them at once; only a
- * configuration that could not be read ends it early. At the end either the report is empty and the
- * generation is whole, or everything that was made is taken back and the present generation was not
- * touched.
+ * after the errors of the one before, so that the operator sees all of them at once: also a
+ * configuration that was refused is searched for files and addresses that cannot be had. At the end
+ * either the report is empty and the generation is whole, or everything that was made is taken back
+ * and the present generation was not touched.
  *
  * Ownership: the plan owns the configuration and references to the TLS servers, and they to their
  * identities, so that a session may outlive its generation. Loggers pass from a generation to the
@@ -33,6 +33,7 @@ struct making {
     struct sl_report *report;
     struct sl_config *config;
     bool is_config_ours; /* until there is a plan, which takes it over */
+    bool is_broken;      /* only read in part: it serves to find further errors */
     struct sl_tls_server **tls_servers;
     struct sl_generation *g;
     bool is_out_of_memory;
@@ -54,6 +55,8 @@ static void add_certificate(struct making *m, const struct sl_identity *identity
     c->not_after = sl_identity_not_after(identity);
     sl_identity_fingerprint(identity, c->hash);
     int64_t now_s = (int64_t)time(NULL);
+    if (m->is_broken)
+        return; /* warnings are for what is to be served */
     if (c->not_after < now_s)
         sl_log(SL_LOG_WARN, "listener %s: the certificate %s has expired", listener->name, file);
     else if (c->not_before > now_s)
@@ -68,6 +71,8 @@ static size_t load_identities(struct making *m, size_t index, struct sl_identity
     size_t n = 0;
     for (size_t i = 0; i < listener->n_certificates; i++) {
         const struct sl_certificate_config *c = &listener->certificates[i];
+        if (!c->certificate || !c->key)
+            continue; /* the configuration is broken just there */
         char buf[512];
         struct sl_str why;
         bool is_key = false;
@@ -103,7 +108,7 @@ static void make_tls_server(struct making *m, size_t index)
     } else {
         n = load_identities(m, index, identities);
     }
-    if (n > 0 && n >= listener->n_certificates) {
+    if (n > 0 && n >= listener->n_certificates && !m->is_broken) {
         struct sl_tls_settings settings = {
             .has_tls12 = listener->has_tls12,
             .has_tls13 = listener->has_tls13,
@@ -167,7 +172,9 @@ static void open_log(struct making *m, const char *path, const char *present_pat
                      struct sl_logger *present, size_t ring_bytes, struct sl_where at,
                      const char *key, struct sl_logger **out_logger)
 {
-    if (m->how->is_check) {
+    if (!path)
+        return; /* the configuration is broken just there */
+    if (m->how->is_check || m->is_broken) {
         check_log(m, path, at, key);
         return;
     }
@@ -241,6 +248,9 @@ static void report_bind(struct making *m, int err, const struct sl_addr *address
         sl_report_add(
             m->report, at, path,
             "cannot listen on %s: ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)", buf);
+    else if (err == SL_ERR_ADDRESS)
+        sl_report_add(m->report, at, path, "cannot listen on %s: this machine has no such address",
+                      buf);
     else
         sl_report_add(m->report, at, path, "cannot listen on %s: %s", buf, sl_err_str(err));
 }
@@ -263,6 +273,8 @@ static void visit_address(struct making *m, bool is_binding, const struct sl_add
                           const char *path)
 {
     int err = 0;
+    if (address->len == 0)
+        return; /* the configuration is broken just there */
     if (is_binding)
         err = sl_sockets_bind(address, backlog, n, fds);
     else if (!is_own_port(m->how->present, address))
@@ -311,11 +323,12 @@ static int bind_sockets(struct making *m)
 static int read_config(struct making *m)
 {
     const struct sl_source *source = m->how->source;
-    int err = source->file ? sl_config_read(source->file, m->report, &m->config)
+    int err = source->file ? sl_config_read_broken(source->file, m->report, &m->config)
                            : sl_config_read_text("quickstart", source->text, m->report, &m->config);
-    if (err)
+    m->is_config_ours = m->config != NULL;
+    m->is_broken = err == SL_ERR_CONFIG && m->config;
+    if (err && !m->is_broken)
         return err;
-    m->is_config_ours = true;
     if (source->identity) {
         /* Its identity has no file that the text could name. */
         struct sl_listener_config *l = &m->config->listeners[0];
@@ -350,7 +363,7 @@ static int make(struct making *m)
         err = make_tls_servers(m);
     if (!err)
         err = open_logs(m);
-    if (!err)
+    if (!err && !m->is_broken)
         err = make_plan(m);
     if (!err && !m->how->is_check)
         err = bind_sockets(m);
