@@ -38,7 +38,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static uint64_t need_of(const struct sl_limit *limit)
 {
     uint64_t rate = limit->rate_Bps, window = limit->window_ms, whole, part;
-    if (rate == SL_UNLIMITED || window == SL_UNLIMITED || rate == 0 || window == 0)
+    if (rate == SL_UNLIMITED || window == SL_UNLIMITED)
         return 0;
     /* (1000 q + r) x window / 1000 = q x window + r x window / 1000 */
     if (__builtin_mul_overflow(rate / 1000, window, &whole) ||

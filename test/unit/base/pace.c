@@ -196,6 +196,7 @@ static void rate_times_window_is_rounded_up(void **state)
         {1000, 1, 1},
         {UINT64_MAX - 1, UINT64_MAX - 1, UINT64_MAX / 16},
         {UINT64_MAX - 1, 1, UINT64_MAX / 1000 + 1},
+        {UINT64_MAX - 1, 500, UINT64_MAX / 16},
         {1, UINT64_MAX - 1, UINT64_MAX / 1000 + 1},
         {999, UINT64_MAX - 1, UINT64_MAX / 16},
     };
@@ -637,13 +638,25 @@ static void numbers_saturate(void **state)
             assert_true(sl_pace_due_ms(&p) > 5);
             for (int i = 1; i < 64; i++) {
                 sl_pace_progress(&p, UINT64_MAX, UINT64_C(1) << i);
-                sl_pace_due_ms(&p);
+                if (big[w] >= UINT64_MAX / 8)
+                    assert_true(sl_pace_due_ms(&p) > UINT64_C(1) << i);
                 assert_true(p.slice_end_ms >= big[w] / 8);
             }
             assert_int_not_equal(sl_pace_check(&p, UINT64_MAX), SL_PACE_IDLE);
             assert_true(sl_pace_charged_ms(&p, UINT64_MAX) == UINT64_MAX - 5);
         }
     }
+}
+
+/* Two giants in one slice do not add up to nothing. */
+static void bytes_of_a_slice_do_not_wrap(void **state)
+{
+    struct sl_pace p;
+    begin(&p, make_limit(SL_UNLIMITED, 1000, 800), 0);
+    sl_pace_progress(&p, UINT64_C(1) << 63, 750);
+    sl_pace_progress(&p, UINT64_C(1) << 63, 750);
+    assert_verdict(&p, 800, SL_PACE_OK);
+    assert_int_equal(sl_pace_due_ms(&p), 1600);
 }
 
 /* The clock reads nearly its last: sums of a time and a limit must not wrap. */
@@ -684,6 +697,7 @@ int main(void)
         cmocka_unit_test(due_is_the_first_moment_of_news),
         cmocka_unit_test(gaps_cost_no_time),
         cmocka_unit_test(numbers_saturate),
+        cmocka_unit_test(bytes_of_a_slice_do_not_wrap),
         cmocka_unit_test(limits_near_the_end_of_the_clock),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);

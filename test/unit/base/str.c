@@ -81,6 +81,7 @@ static void json_is_escaped(void **state)
         {{"\"\\", 2}, "\\\"\\\\"},
         {{"\b\f\n\r\t", 5}, "\\b\\f\\n\\r\\t"},
         {{"a\0b", 3}, "a\\u0000b"},
+        {{"a\x7F", 2}, "a\\u007f"},
         {{"\x1F\x7F", 2}, "\\u001f\\u007f"},
         {{"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x8C\x8A.", 10}, "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x8C\x8A."},
         {{"\xC2\x80\xDF\xBF", 4}, "\xC2\x80\xDF\xBF"},
