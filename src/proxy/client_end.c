@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a client's connection rests and how it ends: the phases of its socket and their deadlines,
+ * the goodbye after the last response, the lingering, the close, and what is logged and counted of
+ * it.
+ */
+#include "client_inner.h"
+
+#include <stdlib.h>
+#include "expiry.h"
+#include "upstream.h"
+
+/* A response up to this size is taken as delivered once the kernel has it; a longer one is watched.
+ */
+#define SMALL_RESPONSE_BYTES 65536
+#define WATCH_MS             50
+
+bool sl_client_is_closed(const struct sl_client *c)
+{
+    return c->state == SL_CLIENT_CLOSED;
+}
+
+const struct sl_addr *sl_client_peer(const struct sl_client *c)
+{
+    return c->proxied ? c->proxied : sl_tcp_peer(c->channel.tcp);
+}
+
+uint64_t sl_client_now_ms(const struct sl_client *c)
+{
+    return sl_loop_now_ms(c->proxy->loop);
+}
+
+const struct sl_limit *sl_client_limit(const struct sl_client *c, enum sl_phase phase)
+{
+    return &c->listener->deadlines.phase[phase];
+}
+
+/* ---- phases ---- */
+
+void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase)
+{
+    struct sl_counters *counters = c->proxy->counters;
+
+    if (phase == c->phase)
+        return;
+    if (c->phase != SL_PHASE_NONE)
+        sl_count_sub(&counters->connections[c->phase], 1);
+    if (phase != SL_PHASE_NONE)
+        sl_count_add(&counters->connections[phase], 1);
+    c->phase = phase;
+    c->phase_since_ms = sl_client_now_ms(c);
+}
+
+/* Begins a phase in which the client is awaited. */
+void sl_client_await(struct sl_client *c, enum sl_phase phase)
+{
+    uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
+
+    sl_client_enter_phase(c, phase);
+    sl_deadline_arm(&c->deadline, phase, limit_ms);
+}
+
+/* Rests until the next request, but not beyond its age. */
+static void await_keepalive(struct sl_client *c)
+{
+    uint64_t limit_ms =
+        sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, SL_PHASE_KEEPALIVE)->limit_ms);
+    uint64_t max_age_ms = c->set->plan->config->max_age_ms;
+    uint64_t age_ms = sl_client_now_ms(c) - c->accepted_ms;
+    uint64_t left_ms = max_age_ms > age_ms ? max_age_ms - age_ms : 0;
+
+    if (max_age_ms == SL_UNLIMITED)
+        left_ms = SL_UNLIMITED;
+    sl_client_enter_phase(c, SL_PHASE_KEEPALIVE);
+    sl_deadline_arm(&c->deadline, SL_PHASE_KEEPALIVE, limit_ms < left_ms ? limit_ms : left_ms);
+}
+
+/* The same for the phases that count from accept. */
+void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase)
+{
+    uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
+
+    sl_client_enter_phase(c, phase);
+    sl_deadline_arm_since(&c->deadline, phase, c->accepted_ms, limit_ms);
+}
+
+void sl_client_end_phase_well(struct sl_client *c)
+{
+    if (c->phase != SL_PHASE_NONE && sl_deadline_is_armed(&c->deadline))
+        sl_expiry_ended_well(&c->deadline, c->proxy->counters, sl_client_limit(c, c->phase));
+    sl_deadline_clear(&c->deadline);
+}
+
+/* Bytes since the last time, into the counters. */
+void sl_client_account(struct sl_client *c)
+{
+    struct sl_counters *counters = c->proxy->counters;
+
+    sl_count_add(&counters->count[SL_COUNT_CLIENT_RX], c->channel.n_in - c->n_in_counted);
+    sl_count_add(&counters->count[SL_COUNT_CLIENT_TX], c->channel.n_out - c->n_out_counted);
+    c->n_in_counted = c->channel.n_in;
+    c->n_out_counted = c->channel.n_out;
+}
+
+/* ---- the end ---- */
+
+static void bury(struct sl_grave *g)
+{
+    struct sl_client *c = sl_container_of(g, struct sl_client, grave);
+    sl_parser_free(&c->parser);
+    free(c->proxied);
+    free(c);
+}
+
+void sl_client_end_handshake(struct sl_client *c, enum sl_handshake_end how)
+{
+    sl_crowd_end_handshake(&c->proxy->crowd, &c->place);
+    if (!c->has_tls || c->is_handshake_over)
+        return;
+    c->is_handshake_over = true;
+    sl_count_add(&c->proxy->counters->handshake_end[how], 1);
+}
+
+/* Nobody may wonder why a connection never became a request, or was cut after its last. */
+void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause)
+{
+    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
+    struct sl_str peer, sni;
+    uint64_t limit = cause->phase != SL_PHASE_NONE ? sl_client_limit(c, cause->phase)->limit_ms : 0;
+
+    sl_str_init(&peer, peer_buf, sizeof(peer_buf));
+    sl_addr_write(sl_client_peer(c), &peer);
+    sl_str_init(&sni, sni_buf, sizeof(sni_buf));
+    sl_str_add_json(&sni, sl_channel_sni(&c->channel));
+    sl_log(SL_LOG_INFO,
+           "%s: peer=%s listener=%s sni=%s bytes_in=%llu phase=%s error=%s after=%llums "
+           "limit=%llums",
+           c->n_requests == 0 ? "connection ended before a request" : "connection cut", peer_buf,
+           c->listener->config->name, sni.len ? sni_buf : "-",
+           (unsigned long long)c->channel.n_raw_in, sl_phase_key(cause->phase),
+           sl_err_name(cause->err), (unsigned long long)(sl_client_now_ms(c) - c->accepted_ms),
+           (unsigned long long)limit);
+}
+
+void sl_client_close(struct sl_client *c, enum sl_channel_close how, const struct sl_cause *cause)
+{
+    struct sl_proxy *proxy = c->proxy;
+
+    if (sl_client_is_closed(c))
+        return;
+    c->state = SL_CLIENT_CLOSED;
+    sl_client_account(c);
+    sl_client_end_handshake(c, SL_HANDSHAKE_SHUTDOWN);
+    if (cause && (c->n_requests == 0 || (!c->exchange && cause->phase == SL_PHASE_RESPONSE)))
+        sl_client_log_end(c, cause);
+    sl_exchange_close(&c->exchange, cause);
+    sl_client_enter_phase(c, SL_PHASE_NONE);
+    sl_deadline_fini(&c->deadline);
+    sl_meter_fini(&c->response);
+    sl_channel_close(&c->channel, how);
+    sl_crowd_leave(&proxy->crowd, &c->place);
+    sl_upstreams_unref(&c->set);
+    sl_count_add(&proxy->counters->count[SL_COUNT_CLOSED], 1);
+    if (proxy->is_draining && proxy->crowd.n_clients == 0)
+        sl_defer(proxy->loop, &proxy->drained);
+    sl_reap(proxy->loop, &c->grave, bury);
+}
+
+void sl_client_close_because(struct sl_client *c, enum sl_channel_close how, enum sl_phase phase,
+                             enum sl_side side, int err)
+{
+    struct sl_cause cause = {phase, side, err};
+    sl_client_close(c, how, &cause);
+}
+
+void sl_client_kill(struct sl_client *c, const struct sl_cause *cause)
+{
+    bool has_begun = c->exchange || c->state == SL_CLIENT_HEADER;
+    sl_client_close(c, has_begun ? SL_CHANNEL_RESET : SL_CHANNEL_CLEAN, cause);
+}
+
+int sl_client_lose(struct sl_client *c, int err)
+{
+    sl_client_close_because(c, SL_CHANNEL_RESET, c->phase, SL_SIDE_CLIENT, err);
+    return err;
+}
+
+/* ---- between requests, and after the last ---- */
+
+/* Taken as delivered without asking the kernel. Should it not be so, the meter still runs. */
+static bool is_delivered(const struct sl_client *c)
+{
+    return !sl_meter_is_running(&c->response) || c->pipe.n_bytes <= SMALL_RESPONSE_BYTES;
+}
+
+void sl_client_await_linger(struct sl_client *c)
+{
+    const struct sl_limit *limit = sl_client_limit(c, SL_PHASE_LINGER);
+    uint64_t now = sl_client_now_ms(c);
+    uint64_t left = c->linger_until_ms > now ? c->linger_until_ms - now : 0;
+
+    sl_client_enter_phase(c, SL_PHASE_LINGER);
+    sl_deadline_arm(&c->deadline, SL_PHASE_LINGER, limit->limit_ms < left ? limit->limit_ms : left);
+}
+
+static void begin_lingering(struct sl_client *c)
+{
+    const struct sl_limit *limit = sl_client_limit(c, SL_PHASE_LINGER);
+
+    c->n_lingered = 0;
+    c->linger_until_ms =
+        limit->total_ms == SL_UNLIMITED ? SL_UNLIMITED : sl_client_now_ms(c) + limit->total_ms;
+    sl_client_await_linger(c);
+}
+
+/*
+ * The last response is written: FIN after it, then wait for the client to close, so that what it
+ * still sends does not make our kernel reset the connection before it has read the answer.
+ */
+void sl_client_say_goodbye(struct sl_client *c)
+{
+    c->state = SL_CLIENT_LINGER;
+    sl_channel_shutdown(&c->channel);
+    if (c->has_ended && sl_channel_is_drained(&c->channel)) {
+        sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
+        return;
+    }
+    begin_lingering(c);
+    if (!is_delivered(c) ||
+        !sl_channel_is_drained(
+            &c->channel)) { /* the client is still being served: only its pace counts */
+        sl_deadline_clear(&c->deadline);
+        sl_client_enter_phase(c, SL_PHASE_RESPONSE);
+        sl_meter_watch(&c->response, WATCH_MS);
+    }
+    sl_channel_resume(&c->channel);
+}
+
+bool sl_client_is_aged(const struct sl_client *c)
+{
+    const struct sl_config *config = c->set->plan->config;
+    return sl_client_now_ms(c) - c->accepted_ms >= config->max_age_ms ||
+           c->n_requests >= config->max_age_requests;
+}
+
+bool sl_client_is_retired(const struct sl_client *c)
+{
+    return c->proxy->is_draining || c->set != c->proxy->upstreams;
+}
+
+void sl_client_rest(struct sl_client *c)
+{
+    sl_parser_reset(c->parser);
+    c->state = SL_CLIENT_IDLE;
+    sl_crowd_rest(&c->proxy->crowd, &c->place);
+    if (is_delivered(c)) {
+        await_keepalive(c);
+    } else {
+        sl_client_enter_phase(c, SL_PHASE_RESPONSE);
+        sl_deadline_clear(&c->deadline);
+        sl_meter_watch(&c->response, WATCH_MS);
+    }
+    sl_channel_resume(&c->channel);
+}
+
+/* The response is written. What becomes of the connection? */
+void sl_client_finish_response(struct sl_client *c, bool is_request_complete)
+{
+    sl_client_account(c);
+    if (c->is_closing || c->has_ended || (is_request_complete && sl_client_is_aged(c))) {
+        sl_client_say_goodbye(c);
+    } else if (is_request_complete) {
+        sl_client_rest(c);
+    } else {
+        c->state = SL_CLIENT_DISCARD;
+        begin_lingering(c);
+        sl_channel_resume(&c->channel);
+    }
+}
+
+/* Everything that was written has reached the client. */
+void sl_client_on_delivered(struct sl_meter *m)
+{
+    struct sl_client *c = sl_container_of(m, struct sl_client, response);
+
+    sl_meter_end(m);
+    if (c->exchange)
+        sl_exchange_on_room(c->exchange);
+    else if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
+        await_keepalive(c);
+    else if (c->state == SL_CLIENT_LINGER && c->phase == SL_PHASE_RESPONSE)
+        begin_lingering(c);
+}
+
+void sl_client_on_response_breach(struct sl_meter *m)
+{
+    struct sl_client *c = sl_container_of(m, struct sl_client, response);
+
+    if (sl_expiry_cuts(c->proxy, SL_PHASE_RESPONSE, &m->pace.limit))
+        sl_client_close_because(c, SL_CHANNEL_RESET, SL_PHASE_RESPONSE, SL_SIDE_CLIENT,
+                                SL_ERR_TIMEOUT);
+}
