@@ -668,6 +668,10 @@ static void limits_near_the_end_of_the_clock(void **state)
     assert_true(sl_pace_due_ms(&p) == SL_UNLIMITED);
     assert_verdict(&p, UINT64_MAX, SL_PACE_OK);
     assert_int_equal(sl_pace_charged_ms(&p, UINT64_MAX), 100);
+    /* A window that outlives the clock, and has enough. */
+    begin(&p, make_limit(SL_UNLIMITED, 1000, UINT64_MAX - 1), 0);
+    sl_pace_progress(&p, UINT64_MAX, 0);
+    assert_true(sl_pace_due_ms(&p) == SL_UNLIMITED);
 }
 
 int main(void)
