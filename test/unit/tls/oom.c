@@ -268,7 +268,10 @@ static void conversations(void **state)
         do {
             n_before = n_live;
             has_failed = converse(server, &options, at);
-            if (n_live != n_before)
+            /* mbedTLS 3.6 itself loses a cipher context when the second half of
+               mbedtls_ssl_tls13_compute_application_transform() finds no memory. */
+            long n_lost = version == TLS13 && has_failed ? 1 : 0;
+            if (n_live < n_before || n_live > n_before + n_lost)
                 fail_msg("version %x, allocation %ld: %ld left", version, at, n_live - n_before);
             at += 1 + at / 50; /* big numbers allocate by the thousand */
         } while (has_failed);
