@@ -134,9 +134,7 @@ static bool phase_preset(const struct sl_field *field, struct sl_str *s)
         memcpy(&value, (const char *)preset + (field->offset - base), sizeof(value));
         if (field->special && value == field->special_value)
             sl_str_addz(s, field->special);
-        else if (field->type == SL_TYPE_DURATION && value == 0)
-            return true; /* the window of a phase without a rate */
-        else
+        else if (field->type != SL_TYPE_DURATION || value) /* 0: no rate, so no window */
             add_value(field, value, s);
         return true;
     }

@@ -78,7 +78,7 @@ static bool find_shallowest_home(struct sl_span key, struct sl_str *path)
     return false;
 }
 
-static const char *nearest_key(const struct sl_map *map, struct sl_span key, unsigned *out_distance)
+static const char *nearest_key(const struct sl_map *map, struct sl_span key)
 {
     const char *nearest = NULL;
     unsigned best = sl_word_tolerance(key) + 1;
@@ -93,7 +93,6 @@ static const char *nearest_key(const struct sl_map *map, struct sl_span key, uns
             nearest = field->key;
         }
     }
-    *out_distance = best;
     return nearest;
 }
 
@@ -108,11 +107,9 @@ static const char *report_unknown(struct sl_reader *r, const struct sl_map *map,
     char home[128];
     struct sl_str s;
     sl_str_init(&s, home, sizeof(home));
-    unsigned distance;
-    const char *nearest = nearest_key(map, item->key, &distance);
-    /* a key of another place, spelt rightly, is likelier than two slips of the finger */
-    bool has_home = !(nearest && distance <= 1) && find_shallowest_home(item->key, &s);
-    if (nearest && !has_home)
+    const char *nearest = nearest_key(map, item->key);
+    bool has_home = !nearest && find_shallowest_home(item->key, &s);
+    if (nearest)
         sl_report_add(r->report, item->key_at, r->path.ptr,
                       "unknown key %s in %s; did you mean `%s`?", sl_quote(item->key).text,
                       map->noun, nearest);
@@ -124,7 +121,7 @@ static const char *report_unknown(struct sl_reader *r, const struct sl_map *map,
     else
         sl_report_add(r->report, item->key_at, r->path.ptr, "unknown key %s in %s",
                       sl_quote(item->key).text, map->noun);
-    return has_home ? NULL : nearest;
+    return nearest;
 }
 
 /* ---- maps ---- */
@@ -280,7 +277,6 @@ static void read_field(struct sl_reader *r, const struct sl_field *field, void *
 {
     static const bool yes = true;
     const struct sl_node *node = item ? item->node : NULL;
-    enum sl_level level = r->level;
     if (field->level != SL_LEVEL_DEFAULT)
         r->level = field->level;
     bool is_read = false;
@@ -311,7 +307,6 @@ static void read_field(struct sl_reader *r, const struct sl_field *field, void *
         struct sl_where at = field->type == SL_TYPE_MAP ? item->key_at : node->at;
         memcpy((char *)base + field->at - 1, &at, sizeof(at));
     }
-    r->level = level;
 }
 
 /* ---- the whole ---- */

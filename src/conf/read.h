@@ -16,7 +16,7 @@ struct sl_reader {
     struct sl_node *root; /* NULL: the file holds nothing */
     const char *folder;   /* against which relative paths stand; ends with "/", or is empty */
     struct sl_str path;   /* of the value at hand */
-    enum sl_level level;
+    enum sl_level level;  /* whose `deadlines` were entered last */
     bool is_out_of_memory;
 };
 

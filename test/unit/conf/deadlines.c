@@ -204,6 +204,9 @@ static void contradictions(void **state)
          "t:3:35: deadlines.request_body.total: found 29s, expected no less than the `idle` of "
          "30s\n"},
         /* what was wrong already is not blamed again */
+        {UPSTREAM
+         "listeners: [{address: ':1', tls: off, deadlines: {linger: {idle: 20s, total: 9}}}]\n",
+         "t:2:78: listeners[0].deadlines.linger.total: found `9`, expected " DURATION "\n"},
         {LEAST "deadlines: {first_byte: 11, tls_handshake: 3s}\n",
          "t:3:25: deadlines.first_byte: found `11`, expected " DURATION "\n"},
     };

@@ -164,6 +164,8 @@ static void reference_names_every_key_of_full(void **state)
         n++;
     }
     assert_true(n > 60);
+    assert_non_null(strstr(reference, "\n### deadlines.max_age\n"));
+    assert_null(strstr(reference, "\n### listeners[].deadlines")); /* the same as the top level's */
     free(text);
     free(reference);
 }

@@ -24,6 +24,13 @@ static void unknown_and_duplicate_keys(void **state)
          "t:3:1: worker: unknown key `worker` in the configuration; did you mean `workers`?\n"},
         {LEAST "wrokers: 4\n",
          "t:3:1: wrokers: unknown key `wrokers` in the configuration; did you mean `workers`?\n"},
+        {LEAST "lisners: 4\n",
+         "t:3:1: lisners: unknown key `lisners` in the configuration; did you mean `listeners`?\n"},
+        {LEAST "lg: 4\n",
+         "t:3:1: lg: unknown key `lg` in the configuration; did you mean `log`?\n"},
+        {LEAST "foo: 4\n", "t:3:1: foo: unknown key `foo` in the configuration\n"},
+        {LEAST "forwarding: {vai: x}\n",
+         "t:3:14: forwarding.vai: unknown key `vai` in `forwarding`; did you mean `via`?\n"},
         {LEAST "zebra: 4\n", "t:3:1: zebra: unknown key `zebra` in the configuration\n"},
         {LEAST "first_byte: 5s\n", "t:3:1: first_byte: unknown key `first_byte` in the "
                                    "configuration; it belongs in `deadlines` at the top level\n"},
@@ -168,6 +175,10 @@ static void values(void **state)
         {"forwarding.via", "a b", "a word of up to 64 letters, digits, `.`, `_` or `-`"},
         {"forwarding.underscores_in_headers", "keep", NULL},
         {"forwarding.underscores_in_headers", "pass", "`drop`, `keep` or `reject`"},
+        {"forwarding.via", "x234567890123456789012345678901234567890123456789012345678901234",
+         NULL},
+        {"forwarding.via", "x2345678901234567890123456789012345678901234567890123456789012345",
+         "a word of up to 64 letters, digits, `.`, `_` or `-`"},
         {"log.level", "warn", NULL},
         {"log.level", "trace", "`error`, `warn`, `info` or `debug`"},
         {"log.path", "''", "the path of a file, `stderr` or `stdout`"},
@@ -265,9 +276,23 @@ static void endpoints_hosts_and_paths(void **state)
         "a b:1", "unix:",   "http://a:1", "[::1]",   "-a:1"};
     static const char *const good_endpoints[] = {"a:1", "[::1]:1", "1.2.3.4:1", "unix:x",
                                                  "a_b.c:65535"};
-    static const char *const bad_hosts[] = {"a b", "a:80", "*",    "*.",       "a..b",  "a.",
-                                            ".a",  "",     "[::1", "[::1/64]", "*.*.a", "a*"};
-    static const char *const good_hosts[] = {"a", "*.a", "A-b.c_d.9", "1.2.3.4", "[::1]"};
+    static const char *const bad_hosts[] = {
+        "a b",
+        "a:80",
+        "*",
+        "*.",
+        "a..b",
+        "a.",
+        ".a",
+        "",
+        "[::1",
+        "[::1/64]",
+        "*.*.a",
+        "a*",
+        "x234567890123456789012345678901234567890123456789012345678901234"};
+    static const char *const good_hosts[] = {
+        "a",       "*.a",   "A-b.c_d.9",
+        "1.2.3.4", "[::1]", "x23456789012345678901234567890123456789012345678901234567890123"};
     static const char *const bad_paths[] = {"a",     "",      "/a?b", "/a#b", "/a b",
                                             "/../x", "/x/..", "/./x", "/\\"};
     static const char *const good_paths[] = {
@@ -367,6 +392,8 @@ static void references_and_contradictions(void **state)
                                  "expected a loopback address or "
                                  "`unix:/path`, or `allow_remote: true` beside it\n"},
         {LEAST "status: {address: '192.0.2.1:5', allow_remote: true}\n", ""},
+        {LEAST "status: {address: 0.0.0.0:5, allow_remote: perhaps}\n",
+         "t:3:44: status.allow_remote: found `perhaps`, expected `true` or `false`\n"},
         {UPSTREAM "listeners: [{address: '127.0.0.1:9901', tls: off}]\n",
          "t:1:1: status.address: found `127.0.0.1:9901`, the address of a listener (line 2), "
          "expected one of its own\n"},

@@ -272,6 +272,11 @@ static void aliases_stand_for_their_anchor(void **state)
     assert_int_equal(
         reading.config->routes[1].deadlines.values.phase[SL_PHASE_REQUEST_BODY].limit_ms, 9000);
     forget(&reading);
+    /* the latest anchor of a name */
+    reading =
+        read_good("workers: &n 3\nlimits: {header_fields: &n 50, max_handshaking: *n}\n" LEAST);
+    assert_int_equal(reading.config->limits.max_handshaking, 50);
+    forget(&reading);
 }
 
 /* Port 0 is any free port: two of them are two places. */

@@ -28,6 +28,7 @@ WRAPPED(void *, realloc, (void *ptr, size_t size), (ptr, size))
 WRAPPED(char *, strdup, (const char *text), (text))
 WRAPPED(struct fy_diag *, fy_diag_create, (const struct fy_diag_cfg *cfg), (cfg))
 WRAPPED(struct fy_parser *, fy_parser_create, (const struct fy_parse_cfg *cfg), (cfg))
+WRAPPED(struct fy_token_iter *, fy_token_iter_create, (struct fy_token * token), (token))
 WRAPPED(struct fy_event *, fy_parser_parse, (struct fy_parser * parser), (parser))
 
 int __real_fy_parser_set_string(struct fy_parser *parser, const char *text, size_t len);
@@ -47,6 +48,12 @@ static const char bad[] = "listeners: [{adress: ':1'}]\nupstreams: 5\nroutes: [{
                           "a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\nh: 1\ni: 1\nj: 1\nk: 1\n"
                           "l: 1\nm: 1\nn: 1\no: 1\n";
 
+static void count_line(void *ctx, const char *line)
+{
+    assert_null(strstr(line, "more errors are not listed"));
+    ++*(size_t *)ctx;
+}
+
 /* One reading with call number `at` failing. Returns the number of calls there were. */
 static size_t read_once(const char *text, size_t at, int *out_err)
 {
@@ -60,8 +67,12 @@ static size_t read_once(const char *text, size_t at, int *out_err)
     fail_at = 0;
     size_t n = n_calls;
     assert_true((err == 0) == (config != NULL));
-    if (err == SL_ERR_CONFIG)
-        assert_true(sl_report_count(report) > 0);
+    if (err == SL_ERR_CONFIG) { /* then the report is whole */
+        size_t n_lines = 0;
+        sl_report_each(report, count_line, &n_lines);
+        assert_true(n_lines > 0);
+        assert_int_equal(sl_report_count(report), n_lines);
+    }
     sl_config_free(&config);
     sl_report_free(&report);
     *out_err = err;
