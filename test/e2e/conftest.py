@@ -72,6 +72,14 @@ def upstream(request):
 
 
 @pytest.fixture
+def black_hole():
+    """An endpoint that does not answer a connect."""
+    made = upstream_module.BlackHole()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def sluice(request, tmp_path, certs, upstream):
     """sluice(upstream, ...) starts the proxy. Ends before the upstreams do."""
     request.node.proxies = started = []

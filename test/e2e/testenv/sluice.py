@@ -20,10 +20,9 @@ from . import client, metrics, ports, wait, yaml
 
 REPO = pathlib.Path(__file__).resolve().parents[3]
 
-CLIENT_PHASES = ("proxy_header", "first_byte", "tls_handshake", "request_start", "request_header",
-                 "request_body", "keepalive", "response", "linger")
-PROGRESS = {"request_body": "idle", "response": "stall", "upstream_write": "stall",
-            "upstream_body": "idle", "tunnel": "idle"}
+BEFORE_REQUEST = ("proxy_header", "first_byte", "tls_handshake", "request_start", "request_header")
+OF_EXCHANGE = ("request_body", "response", "upstream_queue", "upstream_connect", "upstream_write",
+               "upstream_header", "upstream_body", "tunnel")
 ALL_PHASES = ("first_byte", "tls_handshake", "request_start", "request_header", "request_body",
               "keepalive", "response", "upstream_queue", "upstream_connect", "upstream_write",
               "upstream_header", "upstream_body", "tunnel", "linger")
@@ -125,8 +124,8 @@ class Sluice:
                   "log": {"level": "debug"},
                   "access_log": {"path": str(self.access_path)},
                   "status": {"address": f"127.0.0.1:{self.status_port}"}}
-        if deadlines:
-            config["deadlines"] = copy.deepcopy(deadlines)
+        # What a failed test leaves behind must not keep the others waiting.
+        config["deadlines"] = {"drain": "3s", **copy.deepcopy(deadlines or {})}
         merge(config, copy.deepcopy(more))
         return {key: value for key, value in config.items() if value is not None}
 
@@ -177,7 +176,7 @@ class Sluice:
         wait.until(lambda: self.generation() > before, 10, "the new configuration to be in force")
 
     def generation(self):
-        return self.status()["generation"]
+        return self.status()["configuration"]["generation"]
 
     def wait_exit(self, within=20):
         return self.process.wait(within * wait.PATIENCE)
@@ -267,9 +266,25 @@ class Sluice:
         return self.metrics().get("sluice_deadline_expired_total", phase=phase)
 
     def wait_expired(self, phase, n=1, within=5):
+        """Waits until n deadlines of this phase have cut something, and for the word about it: a line of the
+        error log for connections that end before a request, else the cause in the access log."""
         wait.until(lambda: self.expired(phase) >= n, within, f"{phase} to expire")
         assert self.expired(phase) == n
-        return self.wait_log(rf"\b{phase}\b")
+        if phase in BEFORE_REQUEST:
+            return self.wait_log(rf"\b{phase}\b")
+        if phase in OF_EXCHANGE:
+            return self.wait_cause(phase)
+        return None
+
+    def wait_cut(self, phase):
+        """The error log's line about a connection that was cut after its exchange was over."""
+        return self.wait_log(rf"connection cut: .*\bphase={phase}\b")
+
+    def wait_cause(self, phase, within=5):
+        """A line of the access log whose cause is this phase."""
+        def find():
+            return [line for line in self.access() if line.get("cause", {}).get("phase") == phase]
+        return wait.until(find, within, f"an access line that blames {phase}")[0]
 
     def nothing_expired(self):
         expired = self.metrics().series("sluice_deadline_expired_total", "phase")

@@ -127,13 +127,16 @@ class Connection:
 
 class Upstream:
     def __init__(self, script=None, unix=None, rcvbuf=None, sndbuf=None, port=0, keeps_bytes=True,
-                 backlog=128):
+                 backlog=128, black_hole=None):
         self.script = script or app
         self.keeps_bytes = keeps_bytes
         self.is_over = threading.Event()
         self.connections, self.failures = [], []
         self._threads = []
-        if unix:
+        if black_hole:
+            self.socket = black_hole.socket
+            self.endpoint = black_hole.endpoint
+        elif unix:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.bind(os.fspath(unix))
             self.endpoint = f"unix:{unix}"
@@ -287,3 +290,35 @@ def pattern_hash(n):
         digest.update(BLOCK)
     digest.update(BLOCK[:n % len(BLOCK)])
     return digest.hexdigest()
+
+
+class BlackHole:
+    """Listens, but its backlog is full: who connects gets no answer. An Upstream made of it
+    (black_hole=...) makes room, and serves whoever tries again."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(0)
+        self.endpoint = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self._fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(self.socket.getsockname())
+            self._fillers.append(filler)
+        wait.until(self.is_full, what="the backlog to be full")
+
+    def is_full(self):
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            try:
+                probe.connect(self.socket.getsockname())
+            except TimeoutError:
+                return True
+            return False
+
+    def close(self):
+        for filler in self._fillers:
+            filler.close()
+        self.socket.close()

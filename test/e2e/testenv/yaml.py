@@ -3,7 +3,7 @@
 import json
 import re
 
-PLAIN = re.compile(r"[A-Za-z0-9_/.*-][A-Za-z0-9_/.:*%+-]*$")
+PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/.:*%+-]*$")
 
 
 def dump(value, indent=0):

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGHUP: certificates, listeners and routes are those of the file; a listener that is gone is closed; no connection is
+refused meanwhile."""
+import shutil
+import ssl
+import threading
+
+from testenv import ports, sluice as s, wait
+
+
+def subject(one):
+    return one.tls.getpeercert()["subject"]
+
+
+def test_certificates(sluice, upstream, certs, tmp_path):
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    shutil.copy(certs.ecdsa.certificate, certificate)
+    shutil.copy(certs.ecdsa.key, key)
+    proxy = sluice(upstream(), tls={"certificates": [{"certificate": str(certificate), "key": str(key)}]})
+    before = proxy.client().tls.getpeercert()["serialNumber"]
+    new = certs.leaf("renewed")
+    shutil.copy(new.certificate, certificate)
+    shutil.copy(new.key, key)
+    proxy.reload()
+    after = proxy.client().tls.getpeercert()["serialNumber"]
+    assert before != after
+    assert isinstance(ssl.OPENSSL_VERSION, str)
+
+
+def test_listeners(sluice, upstream):
+    proxy = sluice(upstream())
+    port = ports.free_port()
+    proxy.reload(lambda config: config["listeners"].append({**config["listeners"][0],
+                                                            "address": f"127.0.0.1:{port}"}))
+    assert proxy.client(address=("127.0.0.1", port)).get("/bytes/1").status == 200
+    old = proxy.client()
+    assert old.get("/bytes/1").status == 200
+    proxy.reload(lambda config: config["listeners"].pop(0))
+    wait.until(lambda: not s.listens(proxy.port), what="the old listener to be closed")
+    assert old.end() == "close_notify"
+    assert proxy.client(address=("127.0.0.1", port)).get("/bytes/1").status == 200
+
+
+def test_nobody_is_refused_meanwhile(sluice, upstream):
+    proxy = sluice(upstream(keeps_bytes=False), workers=2)
+    is_over, failures, done = threading.Event(), [], []
+
+    def run():
+        try:
+            while not is_over.is_set():
+                with proxy.client() as one:
+                    assert one.get("/bytes/10").status == 200
+                    done.append(1)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        proxy.reload()
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+    assert len(done) > 10
+
+
+def test_routes_and_deadlines(sluice, upstream):
+    proxy = sluice(upstream())
+    one = proxy.client()
+    assert one.get("/bytes/1").status == 200
+
+    def change(config):
+        config["routes"] = [{"path": "/only", "upstream": "app"}]
+        config["deadlines"] = {"keepalive": "300ms"}
+
+    proxy.reload(change)
+    two = proxy.client()
+    assert two.get("/bytes/1").status == 404
+    clock = wait.Stopwatch()
+    assert two.end() == "close_notify"
+    wait.at(clock.seconds + 0.05, 0.3)

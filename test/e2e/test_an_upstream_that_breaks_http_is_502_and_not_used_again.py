@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Responses with more than one reading, or none: 502, and that connection serves nobody else."""
+import threading
+
+import pytest
+
+from testenv import message, wait
+
+BAD = {
+    "garbage": b"\x00\x01\x02\x03 no http\r\n\r\n",
+    "bad_length": b"HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\nhello",
+    "negative_length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+    "two_lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "same_length_twice": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    "length_list": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
+    "both": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "unknown_coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
+    "chunked_twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "space_before_colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
+    "bare_lf": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    "obs_fold": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
+    "nul": b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 5\r\n\r\nhello",
+    "version": b"HTTP/3.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "status": b"HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "status_0": b"HTTP/1.1 099 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "too_large": b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 40000 + b"\r\nContent-Length: 5\r\n\r\nhello",
+    "too_many": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"Content-Length: 5\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_502(sluice, upstream, what):
+    def script(connection):
+        request = connection.request()
+        if request.target == "/bad":
+            connection.send(BAD[what])
+            connection.wait_end()
+        else:
+            connection.respond(body=b"good")
+            connection.request()
+            connection.respond(body=b"again")
+
+    app = upstream(script)
+    proxy = sluice(app)
+    one = proxy.client()
+    response = one.get("/bad")
+    assert response.status == 502
+    assert "http_protocol_error" in response.get("Proxy-Status")
+    assert one.get("/good").body == b"good"
+    assert len(app.connections) == 2
+
+
+def test_bytes_after_the_response(sluice, upstream):
+    """More than Content-Length: what belongs to the response arrives; the rest is no answer to anybody."""
+    def script(connection):
+        connection.request()
+        if connection.number == 0:
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+                            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            connection.wait_end()
+        connection.respond(body=b"good")
+
+    app = upstream(script)
+    one = sluice(app).client()
+    first = one.get()
+    assert first.status == 502 or first.body == b"hello"
+    assert one.get().body == b"good"
+    assert len(app.connections) == 2
+
+
+def test_bytes_on_an_idle_connection(sluice, upstream):
+    def script(connection):
+        connection.request()
+        connection.respond(body=b"good")
+        if connection.number == 0:
+            connection.upstream.go.wait(5)
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            connection.wait_end()
+
+    app = upstream(script)
+    app.go = threading.Event()
+    one = sluice(app).client()
+    assert one.get().body == b"good"
+    app.go.set()
+    wait.until(lambda: app.connections[0].ended, what="the connection to be dropped")
+    assert one.get().body == b"good"
+
+
+@pytest.mark.parametrize("chunk", [b"xyz\r\n", b"5\r\nhelloX\r\n", b"-1\r\n", b"5 \n", b"fffffffffffffffff\r\n",
+                                   b"5;" + b"x" * 1000 + b"\r\nhello\r\n"])
+def test_bad_chunks_cut_the_response(sluice, upstream, chunk):
+    def script(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        connection.upstream.go.wait(5)
+        connection.send(chunk)
+        connection.wait_end()
+
+    app = upstream(script)
+    app.go = threading.Event()
+    one = sluice(app).client().request()
+    head = one.reader.response_head()
+    app.go.set()
+    with pytest.raises(message.Cut):
+        one.reader.body(head)
+    assert head.body.startswith(b"abc") and b"X" not in head.body
+    assert one.ended != "close_notify"
