@@ -80,7 +80,7 @@ int sl_quickstart_config(const struct sl_command *command, struct sl_str *s)
     }
     sl_str_addz(s, "\nupstreams:\n  - name: app\n    endpoints:\n      - ");
     err = err ? err : add_quoted(s, upstream_of(command));
-    sl_str_addz(s, "\naccess_log: stdout\nstatus: ");
+    sl_str_addz(s, "\naccess_log: {path: stdout, format: common}\nstatus: ");
     if (command->status) {
         char buf[SL_ADDR_TEXT_BYTES];
         struct sl_str status;

@@ -31,6 +31,10 @@
 #define TICKET_KEY_S       (12 * 3600)
 #define TICKET_ROTATION_MS (10 * 60 * 1000) /* how often the age of the key is looked at */
 
+/* With fewer nothing could be served, and libuv ends the process when it has none for its own use.
+ */
+#define MIN_FDS 64
+
 struct sl_server {
     const struct sl_source *source;
     uint64_t started_us, started_ms; /* wall clock; the loop's clock */
@@ -491,6 +495,12 @@ enum sl_exit sl_server_run(const struct sl_source *source, const char *greeting)
     /* Until the loop watches for them, so that none is lost and no other thread gets one. */
     sl_process_block_signals(&mask);
     server.max_fds = sl_process_raise_fds();
+    if (server.max_fds < MIN_FDS) {
+        fprintf(stderr,
+                "sluice: at least %d file descriptors are needed; the limit is %" PRIu64 "\n",
+                MIN_FDS, server.max_fds);
+        return SL_EXIT_FAILURE;
+    }
     int err = sl_ticket_keys_new(TICKET_KEY_S, &server.ticket_keys);
     if (err) {
         fprintf(stderr, "sluice: no key for session tickets: %s\n", sl_err_str(err));
