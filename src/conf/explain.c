@@ -152,7 +152,7 @@ bool sl_view_uses(const struct sl_view *view, enum sl_phase phase)
 {
     if (phase == SL_PHASE_PROXY_HEADER)
         return view->listener->proxy_protocol == SL_PROXY_PROTOCOL_REQUIRED;
-    if (phase == SL_PHASE_TLS_HANDSHAKE || phase == SL_PHASE_REQUEST_START)
+    if (phase == SL_PHASE_TLS_HANDSHAKE)
         return view->listener->is_tls;
     return true;
 }

@@ -125,7 +125,9 @@ void sl_view_print_holds(const struct sl_view *view, FILE *to)
 {
     static const enum sl_phase tls[] = {SL_PHASE_TLS_HANDSHAKE, SL_PHASE_REQUEST_START,
                                         SL_PHASE_REQUEST_HEADER};
-    static const enum sl_phase plain[] = {SL_PHASE_FIRST_BYTE, SL_PHASE_REQUEST_HEADER};
+    /* the first byte may be that of the empty line that may stand before a request */
+    static const enum sl_phase plain[] = {SL_PHASE_FIRST_BYTE, SL_PHASE_REQUEST_START,
+                                          SL_PHASE_REQUEST_HEADER};
     static const enum sl_phase again[] = {SL_PHASE_KEEPALIVE, SL_PHASE_REQUEST_HEADER};
     const struct sl_limit *linger = &view->in_force.phase[SL_PHASE_LINGER];
     char buf[64];

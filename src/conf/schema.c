@@ -29,7 +29,9 @@
 #define HELP_FIRST_BYTE    "From accept until the first byte from the client."
 #define HELP_TLS_HANDSHAKE "From accept until the TLS handshake is finished."
 #define HELP_REQUEST_START                                                                         \
-    "From the end of the handshake until the first byte of the first request."
+    "From the end of the handshake (without TLS, from the first byte) until the first byte of "    \
+    "the "                                                                                         \
+    "first request."
 #define HELP_REQUEST_HEADER                                                                        \
     "From the first byte of a request until the blank line after its header fields."
 #define HELP_REQUEST_BODY                                                                          \
