@@ -189,16 +189,21 @@ static int add_via(const struct sl_exchange *x, struct sl_head *head)
     return sl_head_add(head, SL_SPAN("Via"), sl_str_span(&via));
 }
 
-/* The authority of an absolute target replaces Host (RFC 9112 section 3.2.2); an HTTP/1.0 request
-   without any gets an empty one, because HTTP/1.1 must have the field (RFC 9110 section 7.2). */
+/*
+ * The authority of an absolute target replaces Host (RFC 9112 section 3.2.2). An HTTP/1.0 request
+ * may have none, HTTP/1.1 must (RFC 9110 section 7.2): it gets the upstream's own.
+ */
 static int set_host(struct sl_exchange *x)
 {
     const struct sl_field *f = sl_head_find(x->head, SL_FIELD_HOST, NULL);
+    const struct sl_endpoint_config *endpoint = &x->upstream->config->endpoints[0];
+    bool is_unix = !endpoint->host && sl_addr_is_unix(&endpoint->address);
+    struct sl_span own = sl_span_str(is_unix ? "localhost" : endpoint->text);
 
     if (f && sl_span_eq(sl_head_value(x->head, f), x->host))
         return 0;
     sl_head_drop(x->head, SL_FIELD_HOST);
-    return sl_head_add(x->head, SL_SPAN("Host"), x->host);
+    return sl_head_add(x->head, SL_SPAN("Host"), x->host.len ? x->host : own);
 }
 
 static bool is_fit_id(struct sl_span id)
