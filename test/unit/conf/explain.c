@@ -99,8 +99,8 @@ static void plain_http_behind_a_proxy(void **state)
         "Listener 127.0.0.1:80: plain HTTP after a PROXY header\n",
         "default: limit (not used: `tls: off`)\n",
         "  silent                     3s         proxy_header 3s\n",
-        "  trickling before a request 25s        first_byte 5s + request_start 10s + "
-        "request_header 10s\n",
+        ("  trickling before a request 25s        first_byte 5s + request_start 10s + "
+         "request_header 10s\n"),
     };
     expect_in(out, lines, SL_N_ELEMENTS(lines));
     assert_null(strstr(out, "proxy_protocol"));
