@@ -147,11 +147,11 @@ void sl_session_note_err(struct sl_tls_session *session, int err)
 void sl_session_name_hash(const struct sl_tls_session *session,
                           uint8_t out_hash[SL_TICKET_NAME_BYTES])
 {
-    unsigned char name[1 + SL_SNI_MAX_BYTES] = {session->has_sni}, hash[32];
+    unsigned char name[SL_SNI_MAX_BYTES], hash[32];
     for (size_t i = 0; i < session->n_sni_bytes; i++)
-        name[1 + i] = (unsigned char)sl_ascii_lower(session->sni[i]);
+        name[i] = (unsigned char)sl_ascii_lower(session->sni[i]);
     /* Hashing bytes that are in memory cannot fail. */
-    (void)mbedtls_sha256(name, 1u + session->n_sni_bytes, hash, 0);
+    (void)mbedtls_sha256(name, session->n_sni_bytes, hash, 0);
     memcpy(out_hash, hash, SL_TICKET_NAME_BYTES);
 }
 

@@ -369,6 +369,11 @@ static void self_signing_refuses_what_is_no_name(void **state)
     assert_int_equal(sl_identity_self_sign(&longest, 1, 36500, &identity), 0);
     assert_true(sl_identity_covers(identity, sl_span_str(longest)));
     assert_true(sl_identity_not_after(identity) > 4000000000);
+    char buf[256];
+    struct sl_str s;
+    sl_str_init(&s, buf, sizeof(buf));
+    sl_identity_describe(identity, &s);
+    assert_true(sl_span_starts(sl_str_span(&s), SL_SPAN("CN=sluice (DNS:a23456789.")));
     sl_identity_free(&identity);
 }
 

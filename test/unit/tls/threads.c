@@ -26,8 +26,8 @@ static atomic_int n_done, n_resumed;
 static const uint16_t only_rsa[] = {MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
                                     MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256, MBEDTLS_TLS1_3_SIG_NONE};
 
-/* Each worker's clients want one kind of certificate, because a session is resumed with the suite it
-   began with. */
+/* Each worker's clients want one kind of certificate, because a session is resumed with the suite
+   it began with. */
 static void *worker(void *p_is_rsa)
 {
     const bool *is_rsa = p_is_rsa;

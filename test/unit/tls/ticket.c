@@ -280,8 +280,8 @@ static void other_keys_open_nothing(void **state)
 
 static void tickets_open_only_where_the_same_sites_are_served(void **state)
 {
-    struct sl_identity *just_one[] = {identity_ecdsa()};
-    struct sl_tls_server *other = server_with(keys, just_one, 1);
+    struct sl_identity *another[] = {identity_ecdsa(), identity_other()};
+    struct sl_tls_server *other = server_with(keys, another, 2);
     struct sl_tls_server *same = server_with(keys, two_identities(), 2);
     for_each_version(version)
     {
@@ -377,6 +377,21 @@ static void tls12_tickets_are_for_one_name(void **state)
             fail_msg("row %zu", i);
         pair_close(&p);
     }
+}
+
+static void tls13_tickets_are_for_any_name(void **state)
+{
+    /* Its client is careful and must be led to believe that it was there before. */
+    static const char other[] = "rsa.example.net";
+    struct pair p;
+    get_ticket(server, TLS13, "example.org", &p);
+    char *name = calloc(1, sizeof(other));
+    assert_non_null(name);
+    memcpy(name, other, sizeof(other));
+    free(p.ticket.MBEDTLS_PRIVATE(hostname));
+    p.ticket.MBEDTLS_PRIVATE(hostname) = name;
+    assert_true(resumes_at(server, TLS13, other, &p.ticket)); /* RFC 8446 4.6.1 */
+    pair_close(&p);
 }
 
 /* Moves the first extension of a ClientHello record, server_name, to the end. */
@@ -475,6 +490,7 @@ int main(void)
         WITH_SERVER(damaged_tickets_lead_to_full_handshakes),
         WITH_SERVER(a_ticket_of_one_version_does_not_open_the_other),
         WITH_SERVER(tls12_tickets_are_for_one_name),
+        WITH_SERVER(tls13_tickets_are_for_any_name),
         WITH_SERVER(the_name_may_come_after_the_ticket),
         WITH_SERVER(a_wrong_binder_is_no_missing_cipher),
         WITH_SERVER(lifetimes_are_bounded),
