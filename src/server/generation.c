@@ -91,6 +91,14 @@ static size_t load_identities(struct making *m, size_t index, struct sl_identity
     return n;
 }
 
+static void report_tls(struct making *m, size_t index, int err)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "listeners[%zu].tls", index);
+    sl_report_add(m->report, m->config->listeners[index].at, path,
+                  "the TLS library refuses these settings: %s", sl_err_str(err));
+}
+
 static void make_tls_server(struct making *m, size_t index)
 {
     const struct sl_listener_config *listener = &m->config->listeners[index];
@@ -121,8 +129,7 @@ static void make_tls_server(struct making *m, size_t index)
         if (err == SL_ERR_MEMORY)
             m->is_out_of_memory = true;
         else if (err)
-            sl_report_add(m->report, listener->at, "listeners[].tls",
-                          "the TLS library refuses these settings: %s", sl_err_str(err));
+            report_tls(m, index, err);
     }
     for (size_t i = 0; i < n && !is_given; i++)
         sl_identity_free(&identities[i]); /* the server has references of its own */
