@@ -7,15 +7,16 @@
  *
  * Happy path: a connection arms its deadline again and again, each time for later than it is filed.
  * That stores a number. When the filed time comes the deadline is filed anew, once, for the latest
- * of those times. When `now` enters a slot of a higher level, its deadlines move to lower levels;
- * each moves at most once per level.
+ * of those times. When `now` enters a slot of a higher level, its deadlines are filed anew at lower
+ * levels, at most once at each.
  *
  * The bitmap's bits are hints: clearing a deadline unlinks it and leaves the bit of a slot that has
  * become empty; whoever looks for the earliest slot clears such bits.
  *
- * Expiry is in two steps, because callbacks arm and clear: first all that are due are moved to a
- * list, then each that is still due when its turn comes expires. Whatever is armed meanwhile for a
- * time that has passed waits on another list for the next turn, so a turn ends.
+ * Expiry is in two steps, because callbacks arm and clear: first all that may be due are moved to a
+ * list, then each that is due when its turn comes expires, and the others are filed anew. Whatever
+ * is armed meanwhile for a time that has passed waits on another list for the next turn, so a turn
+ * ends.
  *
  * Ownership: deadlines are embedded in their owners; the wheel only links them.
  */
@@ -95,7 +96,8 @@ uint64_t sl_wheel_next_ms(struct sl_wheel *w)
     return wheel_earliest(w, &level, &slot, &ms) ? ms : SL_UNLIMITED;
 }
 
-/* Empties the slots up to upto_ms: what is due goes to w->due, the rest is filed anew. */
+/* Empties the slots up to upto_ms. Not all that is in them need be due: some were postponed, and a
+   slot of a higher level spans more time. */
 static void wheel_collect(struct sl_wheel *w, uint64_t upto_ms)
 {
     unsigned level, slot;
@@ -103,20 +105,8 @@ static void wheel_collect(struct sl_wheel *w, uint64_t upto_ms)
 
     sl_list_splice(&w->due, &w->late);
     while (wheel_earliest(w, &level, &slot, &ms) && ms <= upto_ms) {
-        struct sl_list moved;
-        struct sl_list *node;
-
-        sl_list_init(&moved);
-        sl_list_splice(&moved, &w->slots[level][slot]);
         w->now_ms = ms;
-        while ((node = sl_list_first(&moved)) != NULL) {
-            struct sl_deadline *d = sl_list_entry(node, struct sl_deadline, link);
-            sl_list_unlink(node);
-            if (d->due_ms <= ms)
-                sl_list_append(&w->due, node);
-            else
-                wheel_file(w, d);
-        }
+        sl_list_splice(&w->due, &w->slots[level][slot]);
     }
     if (w->now_ms < upto_ms)
         w->now_ms = upto_ms;
@@ -130,7 +120,7 @@ void sl_wheel_turn(struct sl_wheel *w, uint64_t upto_ms)
     while ((node = sl_list_first(&w->due)) != NULL) {
         struct sl_deadline *d = sl_list_entry(node, struct sl_deadline, link);
         sl_list_unlink(node);
-        if (d->due_ms > w->now_ms) { /* armed for later by one that expired before it */
+        if (d->due_ms > w->now_ms) {
             wheel_file(w, d);
             continue;
         }

@@ -21,7 +21,7 @@ struct sl_wheel {
     uint64_t in_use[SL_WHEEL_LEVELS]; /* a bit per slot; may be set for a slot that is empty */
     struct sl_list slots[SL_WHEEL_LEVELS][SL_WHEEL_SLOTS];
     struct sl_list late; /* armed for a time that had passed */
-    struct sl_list due;  /* taken from the slots by the turn under way */
+    struct sl_list due;  /* taken from the slots by the turn under way, to be judged */
 };
 
 struct sl_reaper {

@@ -16,7 +16,7 @@
 
 struct sl_signals {
     struct sl_loop *loop;
-    sl_signal_fn *on_signal; /* NULL: closed by its owner */
+    sl_signal_fn *on_signal;
     void *owner;
     size_t n_handles;
     uv_signal_t handles[N_SIGNALS];
@@ -27,8 +27,7 @@ static void on_uv_signal(uv_signal_t *uv, int signum)
     struct sl_signals *signals = uv->data;
 
     sl_loop_woke(signals->loop);
-    if (signals->on_signal)
-        signals->on_signal(signals->owner, signum);
+    signals->on_signal(signals->owner, signum); /* libuv calls none that was closed */
 }
 
 static void on_closed(uv_handle_t *uv)
@@ -48,7 +47,6 @@ void sl_signals_close(struct sl_signals **psignals)
     if (!signals)
         return;
     *psignals = NULL;
-    signals->on_signal = NULL;
     for (size_t i = 0; i < signals->n_handles; i++)
         uv_close((uv_handle_t *)&signals->handles[i], on_closed);
 }

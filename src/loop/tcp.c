@@ -500,8 +500,6 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp)
 {
     char byte;
 
-    if (tcp->has_eof || tcp->err)
-        return true;
     ssize_t n = recv(fd_of(tcp), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }

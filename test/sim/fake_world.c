@@ -84,6 +84,14 @@ struct peer *peer_dial(struct world *w)
     return new_peer(w, wire);
 }
 
+struct peer *peer_dial_through(struct world *w, int n)
+{
+    struct peer *p = peer_dial(w);
+
+    fake_wire_kernel(p->wire, (size_t)n);
+    return p;
+}
+
 struct peer *peer_answer(struct world *w)
 {
     assert_non_null(w->dialled);

@@ -265,8 +265,10 @@ static void the_peer_is_known_and_an_ipv4_one_looks_like_one(void **state)
     assert_int_equal(door.n_accepted, 1);
     assert_int_equal(sl_tcp_bound(peer, &mine), 0);
     assert_true(sl_addr_eq(&mine, &door.peer));
+    assert_int_equal(door.peer.storage.ss_family, AF_INET);
     assert_int_equal(sl_tcp_local(door.tcps[0], &theirs), 0);
     assert_true(sl_addr_eq(&theirs, &v4));
+    assert_int_equal(theirs.storage.ss_family, AF_INET);
     close(peer);
     close_door(&door);
 }

@@ -165,6 +165,20 @@ static void the_sooner_of_two_wishes_counts(void **state)
     assert_string_equal(trace, "|ba|");
 }
 
+static void waiting_for_the_poll_keeps_the_place(void **state)
+{
+    struct call a, b;
+
+    call_init(&a, 'a');
+    call_init(&b, 'b');
+    sl_defer_next(&loop, &a.d);
+    sl_defer_next(&loop, &b.d);
+    sl_reaper_begin(&loop.core.reaper);
+    sl_defer(&loop, &a.d); /* by an event of the poll: it is on already */
+    sl_reaper_turn(&loop.core.reaper);
+    assert_string_equal(trace, "ab");
+}
+
 static void then_cancel_other(struct call *c)
 {
     sl_deferred_cancel(&other.d);
@@ -223,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup(two_that_wake_each_other_do_not_hold_the_turn, start),
         cmocka_unit_test_setup(next_waits_for_the_next_poll, start),
         cmocka_unit_test_setup(the_sooner_of_two_wishes_counts, start),
+        cmocka_unit_test_setup(waiting_for_the_poll_keeps_the_place, start),
         cmocka_unit_test_setup(a_call_may_cancel_one_of_its_own_round, start),
         cmocka_unit_test_setup(graves_come_after_the_calls, start),
     };

@@ -110,14 +110,20 @@ static void open_world(struct owner *o)
     o->w = world_open(on_accept, o);
 }
 
-static struct peer *open_pair(struct owner *o)
+/* n_kernel: the size of our kernel's buffers; 0: as they come. */
+static struct peer *open_pair_through(struct owner *o, int n_kernel)
 {
     open_world(o);
-    struct peer *p = peer_dial(o->w);
+    struct peer *p = n_kernel ? peer_dial_through(o->w, n_kernel) : peer_dial(o->w);
     world_spin(o->w, 20);
     assert_int_equal(o->n_accepted, 1);
     assert_non_null(o->tcp);
     return p;
+}
+
+static struct peer *open_pair(struct owner *o)
+{
+    return open_pair_through(o, 0);
 }
 
 static void close_world(struct owner *o)
@@ -291,6 +297,31 @@ static void a_fin_while_reading_is_off_is_told_later(void **state)
     close_world(&o);
 }
 
+static void read_no_more(struct owner *o)
+{
+    sl_tcp_read(o->tcp, false);
+}
+
+static void a_fin_that_comes_with_the_bytes_waits_too(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair(&o);
+
+    sl_tcp_shutdown(o.tcp); /* with FINs both ways the kernel reports a hang-up */
+    world_spin(o.w, 10);
+    peer_send(p, "x", 1);
+    peer_fin(p);
+    o.on_any = read_no_more;
+    sl_tcp_read(o.tcp, true);
+    world_spin(o.w, 20);
+    assert_got(&o, "x");
+    assert_int_equal(o.n_fin, 0);
+    sl_tcp_read(o.tcp, true);
+    world_spin(o.w, 20);
+    assert_int_equal(o.n_fin, 1);
+    close_world(&o);
+}
+
 static void a_reset_is_told_with_its_name(void **state)
 {
     struct owner o;
@@ -342,7 +373,7 @@ static void count_turn(struct sl_deferred *d)
 static void one_turn_reads_64_KiB_at_most(void **state)
 {
     struct owner o;
-    struct peer *p = open_pair(&o);
+    struct peer *p = open_pair_through(&o, 600000); /* all of it waits in our kernel */
     char *bytes = calloc(1, 250000);
     struct sl_deferred d;
 
@@ -443,6 +474,39 @@ static void bytes_appended_behind_a_blocked_write_keep_their_order(void **state)
     close_world(&o);
 }
 
+static void a_queue_of_many_chunks_keeps_its_order(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair(&o);
+    size_t n = 700000;
+
+    for (size_t i = 0; i < n; i++) {
+        char byte = pattern(i);
+        assert_int_equal(sl_chunkq_append(sl_tcp_out(o.tcp), sl_span(&byte, 1)), 0);
+    }
+    write_pattern(&o, n, 5000); /* does not fit into the same call */
+    take_pattern(&o, p, 0, n + 5000);
+    close_world(&o);
+}
+
+/* What libuv has sent of a write that is not complete counts: else a slow peer's progress would
+   show in steps of 64 KiB, and look like a stall in between. */
+static void the_progress_of_a_peer_behind_small_buffers_shows(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair_through(&o, 16384);
+
+    size_t n = fill(&o, 0);
+    world_spin(o.w, 50);
+    for (size_t taken = 0; taken + 2000 < n; taken += 2000) {
+        take_pattern(&o, p, taken, 2000);
+        uint64_t acked = sl_tcp_written_bytes(o.tcp) - sl_tcp_unacked_bytes(o.tcp);
+        assert_true(acked + 16384 >= taken);
+        assert_true(acked <= taken + 2000 + 65536);
+    }
+    close_world(&o);
+}
+
 /* Acknowledged bytes never fall, and while a slow peer takes something they grow. (A receive window
    opens in steps: on loopback, where a segment has 64 KiB, of about 95 KB.) */
 static void the_progress_of_a_slow_peer_shows(void **state)
@@ -515,6 +579,25 @@ static void an_early_answer_is_heard_before_the_failed_write(void **state)
     assert_got(&o, "413 too large");
     assert_int_equal(o.n_failed, 1);
     assert_int_equal(o.n_fin, 0);
+    close_world(&o);
+}
+
+static void a_long_early_answer_is_heard_to_its_end(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair_through(&o, 600000);
+    char *bytes = calloc(1, 200000);
+
+    peer_send(p, bytes, 200000);
+    world_spin(o.w, 50);
+    sl_tcp_read(o.tcp, true);
+    peer_reset(p);
+    say(&o, "more body");
+    say(&o, "more body");
+    world_spin(o.w, 20);
+    assert_int_equal(o.n_got, 200000);
+    assert_int_equal(o.n_failed, 1);
+    free(bytes);
     close_world(&o);
 }
 
@@ -840,6 +923,7 @@ int main(void)
         cmocka_unit_test(reading_goes_off_and_on),
         cmocka_unit_test(fin_comes_after_the_bytes_and_once),
         cmocka_unit_test(a_fin_while_reading_is_off_is_told_later),
+        cmocka_unit_test(a_fin_that_comes_with_the_bytes_waits_too),
         cmocka_unit_test(a_reset_is_told_with_its_name),
         cmocka_unit_test(a_flood_comes_in_pieces_of_64_KiB),
         cmocka_unit_test(one_turn_reads_64_KiB_at_most),
@@ -847,10 +931,13 @@ int main(void)
         cmocka_unit_test(what_is_queued_goes_first),
         cmocka_unit_test(a_peer_that_takes_nothing_fills_the_queue),
         cmocka_unit_test(bytes_appended_behind_a_blocked_write_keep_their_order),
+        cmocka_unit_test(a_queue_of_many_chunks_keeps_its_order),
+        cmocka_unit_test(the_progress_of_a_peer_behind_small_buffers_shows),
         cmocka_unit_test(the_progress_of_a_slow_peer_shows),
         cmocka_unit_test(a_write_to_one_who_has_gone_is_told_later_and_once),
         cmocka_unit_test(a_blocked_write_fails_when_the_peer_resets),
         cmocka_unit_test(an_early_answer_is_heard_before_the_failed_write),
+        cmocka_unit_test(a_long_early_answer_is_heard_to_its_end),
         cmocka_unit_test(one_that_has_half_closed_may_still_die),
         cmocka_unit_test(shutdown_sends_fin_behind_the_queue),
         cmocka_unit_test(close_delivers_what_was_accepted_and_a_fin),

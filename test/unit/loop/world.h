@@ -37,6 +37,8 @@ void world_spin(struct world *w, uint64_t ms);
 
 /* Connects to the world's listener; on_accept comes with the next spin. */
 struct peer *peer_dial(struct world *w);
+/* The same with buffers of about n bytes in our kernel. */
+struct peer *peer_dial_through(struct world *w, int n);
 /* Accepts the next sl_tcp_connect to world_target(). */
 struct peer *peer_answer(struct world *w);
 const struct sl_addr *world_target(struct world *w);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct world {
     struct sl_addr at;     /* of the listener */
     struct sl_addr target; /* of target_fd, where our connects go */
     struct sl_addr desert;
+    int fd; /* of the listener */
     int target_fd;
     struct peer peers[N_PEERS];
     size_t n_peers;
@@ -51,8 +53,8 @@ struct world *world_open(sl_tcp_accept_fn *on_accept, void *owner)
     struct world *w = calloc(1, sizeof(*w));
 
     assert_int_equal(sl_loop_new(&w->loop), 0);
-    int fd = bind_somewhere(&w->at);
-    assert_int_equal(sl_tcp_listen(w->loop, fd, 16, on_accept, owner, &w->listener), 0);
+    w->fd = bind_somewhere(&w->at);
+    assert_int_equal(sl_tcp_listen(w->loop, w->fd, 16, on_accept, owner, &w->listener), 0);
     w->target_fd = bind_somewhere(&w->target);
     close(bind_somewhere(&w->desert));
     sl_deadline_init(&w->stop, w->loop, on_stop);
@@ -93,14 +95,28 @@ static struct peer *new_peer(struct world *w, int fd)
     return &w->peers[w->n_peers++];
 }
 
-struct peer *peer_dial(struct world *w)
+static struct peer *dial(struct world *w, int n_peer_buffer, int segment)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int small = 65536;
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n_peer_buffer, sizeof(n_peer_buffer));
+    if (segment)
+        setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
     assert_int_equal(connect(fd, (struct sockaddr *)&w->at.storage, w->at.len), 0);
     return new_peer(w, fd);
+}
+
+struct peer *peer_dial(struct world *w)
+{
+    return dial(w, 65536, 0);
+}
+
+struct peer *peer_dial_through(struct world *w, int n)
+{
+    /* An accepted socket inherits them. */
+    setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &n, sizeof(n));
+    setsockopt(w->fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
+    return dial(w, 8192, 1400); /* as on a real network; loopback's segments have 64 KiB */
 }
 
 struct peer *peer_answer(struct world *w)
