@@ -5,6 +5,8 @@ import shutil
 import ssl
 import threading
 
+import pytest
+
 from testenv import ports, sluice as s, wait
 
 
@@ -41,6 +43,7 @@ def test_listeners(sluice, upstream):
     assert proxy.client(address=("127.0.0.1", port)).get("/bytes/1").status == 200
 
 
+@pytest.mark.workers
 def test_nobody_is_refused_meanwhile(sluice, upstream):
     proxy = sluice(upstream(keeps_bytes=False), workers=2)
     is_over, failures, done = threading.Event(), [], []

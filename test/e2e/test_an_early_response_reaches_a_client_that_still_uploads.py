@@ -14,7 +14,7 @@ def test_from_the_upstream(sluice, upstream, status):
         connection.half_close()
         connection.wait_end()
 
-    proxy = sluice(upstream(script))
+    proxy = sluice(upstream(script), deadlines={"linger": {"idle": "2s", "max_bytes": "500MiB"}})
     one = proxy.client()
     one.request("POST", "/", "Content-Length: 50000000")
     sent, clock = 0, wait.Stopwatch()

@@ -11,7 +11,8 @@ def stuck(connection):
 
 def test_an_upstream_that_does_not_read(sluice, upstream):
     proxy = sluice(upstream(stuck, rcvbuf=4096),
-                   deadlines={"upstream_write": {"stall": "800ms"}, "request_body": {"idle": "500ms"}})
+                   deadlines={"upstream_write": {"stall": "800ms"}, "request_body": {"idle": "500ms"},
+                              "linger": {"idle": "2s", "max_bytes": "500MiB"}})
     one = proxy.client()
     one.request("POST", "/", "Content-Length: 100000000")
     block, sent, clock = bytes(16384), 0, wait.Stopwatch()

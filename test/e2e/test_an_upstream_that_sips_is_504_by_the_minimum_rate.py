@@ -11,7 +11,8 @@ def test_an_upstream_that_sips(sluice, upstream):
             s.sleep(0.1)
 
     pace = {"stall": "20s", "min_rate": "1MiB/s", "window": "1s"}
-    proxy = sluice(upstream(script, rcvbuf=4096), deadlines={"upstream_write": pace})
+    proxy = sluice(upstream(script, rcvbuf=4096), 
+                   deadlines={"upstream_write": pace, "linger": {"idle": "2s", "max_bytes": "500MiB"}})
     one = proxy.client()
     one.request("POST", "/", "Content-Length: 100000000")
     block, clock = bytes(16384), wait.Stopwatch()

@@ -54,7 +54,7 @@ def apache(tmp_path):
         shutil.chown(root / "www", "www-data")
     (root / "apache.conf").write_text(CONFIG.format(root=root, port=port, modules=loads, backend=BACKEND,
                                                     folder=BACKEND.parent))
-    subprocess.run(["git", "init", "-q", "--bare", root / "repos" / "project.git"], check=True)
+    subprocess.run(["git", "init", "-q", "-b", "main", "--bare", root / "repos" / "project.git"], check=True)
     subprocess.run(["git", "-C", root / "repos" / "project.git", "config", "http.receivepack", "true"], check=True)
     if os.getuid() == 0:
         subprocess.run(["chown", "-R", "www-data", root], check=True)

@@ -95,6 +95,7 @@ def test_resumption(sluice, upstream, certs, version):
     assert [line["tls_resumed"] for line in proxy.wait_access(2)] == [False, True]
 
 
+@pytest.mark.workers
 @pytest.mark.parametrize("version", V)
 def test_resumption_by_another_worker_and_after_a_reload(sluice, upstream, certs, version):
     proxy = sluice(upstream(), workers=4)
