@@ -21,7 +21,8 @@ enum sl_key_type { SL_KEY_ECDSA, SL_KEY_RSA };
 int sl_identity_load(const char *cert_path, const char *key_path, struct sl_identity **out_identity,
                      bool *out_is_key, struct sl_str *out_why);
 /* A fresh self-signed ECDSA P-256 certificate for these names (DNS names or IP addresses), valid
-   from an hour ago for `days`. */
+   from an hour ago for `days` (at most 36500). 0, SL_ERR_INVALID, SL_ERR_MEMORY,
+   SL_ERR_TLS_INTERNAL. */
 int sl_identity_self_sign(const char *const *names, size_t n_names, unsigned days,
                           struct sl_identity **out_identity);
 /* Refcounted: servers hold a reference each. Any thread. */
@@ -39,7 +40,7 @@ int64_t sl_identity_not_after(const struct sl_identity *identity);
 void sl_identity_describe(const struct sl_identity *identity, struct sl_str *s);
 /* The leaf's SHA-256 fingerprint. */
 void sl_identity_fingerprint(const struct sl_identity *identity, uint8_t out_hash[32]);
-/* The leaf as PEM (for quickstart, so that curl can be given it). */
+/* The leaf as PEM (for quickstart, so that curl can be given it). SL_ERR_LIMIT: s is too small. */
 int sl_identity_write_pem(const struct sl_identity *identity, struct sl_str *s);
 
 #endif

@@ -16,14 +16,17 @@ struct sl_ticket_keys;
 
 struct sl_tls_settings {
     bool has_tls12, has_tls13;
-    struct sl_identity *const *identities; /* at least one; the server takes a reference of each.
-                                              The first is the one for clients without SNI. */
+    /* At least one; borrowed for the server's life. The first is for clients without SNI, and with it
+       those that cover its first name: one site may have an ECDSA and an RSA certificate. */
+    struct sl_identity *const *identities;
     size_t n_identities;
-    bool is_strict_sni;                    /* an SNI that no identity covers is refused (unknown_sni);
-                                              otherwise the first identity that fits is served */
+    /* An SNI that no identity covers is refused (unknown_sni); otherwise it is served like a client
+       without SNI. */
+    bool is_strict_sni;
     struct sl_ticket_keys *ticket_keys;    /* NULL: no tickets. Borrowed. */
 };
 
+/* 0, SL_ERR_INVALID (no identity, no version), SL_ERR_MEMORY. */
 int sl_tls_server_new(const struct sl_tls_settings *settings, struct sl_tls_server **out_server);
 /* Sessions hold a reference each; may be called from any thread. */
 struct sl_tls_server *sl_tls_server_ref(struct sl_tls_server *server);
@@ -35,6 +38,8 @@ const char *sl_tls_suite_name(size_t index);
 /*
  * Ticket keys: shared by all listeners and workers, rotated by time. New tickets are made with the
  * newest key; tickets of the one before still open. AES-256-GCM (RFC 5077 section 4 in spirit).
+ * A ticket opens only on a server with the same identities, and only as long as the lifetime, which
+ * is cut to seven days (RFC 8446 4.6.1); 0 is SL_ERR_INVALID.
  */
 int sl_ticket_keys_new(uint64_t lifetime_s, struct sl_ticket_keys **out_keys);
 /* Makes a new key if the newest is older than the lifetime. Any thread; wall seconds. */

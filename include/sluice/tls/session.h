@@ -30,7 +30,7 @@ struct sl_tls_report {
 /*
  * What do these first bytes look like? 0: a TLS handshake record (or too few bytes to tell:
  * SL_ERR_AGAIN); SL_ERR_TLS_PLAIN_HTTP: a method token and a space or the HTTP/2 preface;
- * SL_ERR_TLS_NOT_TLS.
+ * SL_ERR_TLS_NOT_TLS. 25 bytes always suffice.
  */
 int sl_tls_sniff(struct sl_span first_bytes);
 
@@ -50,15 +50,19 @@ void sl_tls_session_free(struct sl_tls_session **session);
    Else it failed, and an alert was written where the protocol has one: SL_ERR_TLS_*, SL_ERR_MEMORY,
    SL_ERR_EOF when the peer said close_notify. */
 int sl_tls_session_handshake(struct sl_tls_session *session, struct sl_span *in);
-/* Decrypts into buf. Returns bytes (> 0), SL_ERR_AGAIN (all input used up), SL_ERR_EOF
-   (close_notify), or SL_ERR_TLS_*. Tickets and other post-handshake messages are handled inside. */
+/* Decrypts into buf (cap > 0). Returns bytes (> 0), SL_ERR_AGAIN (all input used up), SL_ERR_EOF
+   (close_notify; what follows it is thrown away), or SL_ERR_TLS_*. After a handshake only; post-
+   handshake messages are handled inside. Reading goes on after our own close_notify, and writing
+   after the peer's. */
 int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char *buf, size_t cap);
-/* Encrypts all of it as records of at most SL_TLS_RECORD_BYTES. 0, SL_ERR_MEMORY, SL_ERR_TLS_*. */
+/* Encrypts all of it as records of at most SL_TLS_RECORD_BYTES. 0, SL_ERR_MEMORY, SL_ERR_TLS_*, or
+   SL_ERR_CLOSED after our own close_notify. After a handshake only. */
 int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain);
 /* close_notify (RFC 8446 6.1); at most once, later calls do nothing. */
 void sl_tls_session_close_notify(struct sl_tls_session *session);
-/* Writes a fatal alert for a deadline that expired in the handshake (user_canceled + close_notify,
-   RFC 8446 6.1: it says why and is not an accusation). */
+/* For a deadline that expired in the handshake: writes user_canceled and close_notify (RFC 8446 6.1:
+   it says why and is not an accusation), and ends the session. Legal in every state. Nothing is
+   written while TLS 1.3 awaits the client's Finished: mbedTLS has no keys the client could read. */
 void sl_tls_session_abort(struct sl_tls_session *session);
 
 /* The name the client asked for, as soon as its ClientHello was read; empty before, or without. */
