@@ -204,8 +204,8 @@ static void remember_marks(struct sl_tcp *tcp)
         tcp->is_high = true;
 }
 
-/* Offers the queue and then, where all of it fits into one call, the spans. Returns the number of
-   bytes that were offered; *out_n of them were taken. An error was noted. */
+/* Offers the queue and then, where there is place left in one call, the spans. Returns the number
+   of bytes that were offered; *out_n of them were taken. An error was noted. */
 static size_t offer(struct sl_tcp *tcp, const struct sl_span *spans, size_t n_spans, size_t *out_n)
 {
     struct sl_span queued[N_BUFS];
@@ -217,7 +217,7 @@ static size_t offer(struct sl_tcp *tcp, const struct sl_span *spans, size_t n_sp
         bufs[n_bufs++] = uv_buf_init((char *)(uintptr_t)queued[i].ptr, (unsigned)queued[i].len);
         n_offered += queued[i].len;
     }
-    for (size_t i = 0; i < n_spans && n_bufs < N_BUFS && n_offered >= tcp->out.n_bytes; i++) {
+    for (size_t i = 0; i < n_spans && n_bufs < N_BUFS; i++) {
         if (!spans[i].len)
             continue;
         bufs[n_bufs++] = uv_buf_init((char *)(uintptr_t)spans[i].ptr, (unsigned)spans[i].len);

@@ -77,7 +77,9 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp);
 
 /* ---- questions ---- */
 
-/* Bytes handed over that the peer's kernel has not acknowledged: `out` plus SIOCOUTQ. */
+/* Bytes handed over that the peer's kernel has not acknowledged: `out` plus SIOCOUTQ. Seen from here a
+   slow reader moves in steps: its kernel reopens a full window only when about a sixteenth of its
+   buffer, or a segment, is free again. */
 uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp);
 /* Bytes that went through sl_tcp_write and `out`, ever. Less unacked: acknowledged. */
 uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp);
