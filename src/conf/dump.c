@@ -247,10 +247,12 @@ static void print_reference_map(const struct sl_map *map, const char *path, int 
         const struct sl_field *field = &map->fields[i];
         if (!field->map || field->map == &sl_schema_phases)
             continue;
-        char below[128];
-        snprintf(below, sizeof(below), "%s%s%s%s", path, path[0] ? "." : "", field->key,
-                 field->type == SL_TYPE_LIST ? "[]" : "");
-        print_reference_map(field->map, below, depth + 1, to);
+        char buf[128];
+        struct sl_str below;
+        sl_str_init(&below, buf, sizeof(buf));
+        sl_str_addf(&below, "%s%s%s%s", path, path[0] ? "." : "", field->key,
+                    field->type == SL_TYPE_LIST ? "[]" : "");
+        print_reference_map(field->map, buf, depth + 1, to);
     }
 }
 
