@@ -15,7 +15,7 @@
 
 struct sl_tls_server {
     mbedtls_ssl_config conf;         /* read-only once made */
-    struct sl_identity **identities; /* the array is ours, what it points to is borrowed */
+    struct sl_identity **identities; /* a reference of each */
     size_t n_identities;
     bool is_strict_sni;
     struct sl_ticket_keys *ticket_keys;              /* borrowed; NULL: no tickets */

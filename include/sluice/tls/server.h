@@ -16,14 +16,14 @@ struct sl_ticket_keys;
 
 struct sl_tls_settings {
     bool has_tls12, has_tls13;
-    /* At least one; borrowed for the server's life. The first is for clients without SNI, and with it
-       those that cover its first name: one site may have an ECDSA and an RSA certificate. */
+    /* At least one; the server takes a reference of each. The first is for clients without SNI, and
+       with it those that cover its first name: one site may have an ECDSA and an RSA certificate. */
     struct sl_identity *const *identities;
     size_t n_identities;
     /* An SNI that no identity covers is refused (unknown_sni); otherwise it is served like a client
        without SNI. */
     bool is_strict_sni;
-    struct sl_ticket_keys *ticket_keys;    /* NULL: no tickets. Borrowed. */
+    struct sl_ticket_keys *ticket_keys; /* NULL: no tickets. Borrowed: outlives every session */
 };
 
 /* 0, SL_ERR_INVALID (no identity, no version), SL_ERR_MEMORY. */
