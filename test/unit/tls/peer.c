@@ -101,6 +101,21 @@ static void configure(struct pair *p, const struct client_options *o)
 #endif
 }
 
+struct sl_tls_server *server_make(bool has_tls12, bool has_tls13, bool is_strict,
+                                  struct sl_identity *const *identities, size_t n)
+{
+    struct sl_tls_server *server = NULL;
+    struct sl_tls_settings settings = {
+        .has_tls12 = has_tls12,
+        .has_tls13 = has_tls13,
+        .identities = identities,
+        .n_identities = n,
+        .is_strict_sni = is_strict,
+    };
+    assert_int_equal(sl_tls_server_new(&settings, &server), 0);
+    return server;
+}
+
 void pair_open(struct pair *p, struct sl_tls_server *server, const struct client_options *options)
 {
     static const struct client_options plain;

@@ -48,6 +48,10 @@ struct pair {
     mbedtls_ssl_session ticket; /* the newest */
 };
 
+/* A server without tickets. */
+struct sl_tls_server *server_make(bool has_tls12, bool has_tls13, bool is_strict,
+                                  struct sl_identity *const *identities, size_t n);
+
 void pair_open(struct pair *p, struct sl_tls_server *server, const struct client_options *options);
 /* Lets both sides talk until both are done, or one failed, or nothing moves. True: both are done.
  */
