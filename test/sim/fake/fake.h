@@ -27,6 +27,9 @@
 struct sl_loop *fake_loop_new(void);
 /* One whole turn: events (one per socket and direction), expiries, deferred calls, graves. */
 void fake_turn(struct sl_loop *loop);
+/* Called after each turn, whoever asked for it: to look at things, and to play peers. True: it did
+   something, so there may be more. */
+void fake_after_turn(struct sl_loop *loop, bool (*fn)(void *ctx), void *ctx);
 /* Turns until there is nothing to do at this time. Aborts when that never comes. */
 void fake_settle(struct sl_loop *loop);
 /* Settles, then moves the clock, deadline by deadline, settling at each. */

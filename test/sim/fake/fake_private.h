@@ -31,6 +31,8 @@ struct sl_loop {
     void *connect_ctx;
     fake_lookup_fn *on_lookup;
     void *lookup_ctx;
+    bool (*after_turn)(void *ctx);
+    void *after_turn_ctx;
 };
 
 /* Grows; takes from the front. Its memory is the test's own and never fails. */

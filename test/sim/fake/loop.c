@@ -101,7 +101,15 @@ static bool turn(struct sl_loop *loop)
     sl_wheel_turn(&core->wheel, clock_ms);
     sl_reaper_turn(&core->reaper);
     did |= free_closed(loop);
+    if (loop->after_turn)
+        did |= loop->after_turn(loop->after_turn_ctx);
     return did;
+}
+
+void fake_after_turn(struct sl_loop *loop, bool (*fn)(void *ctx), void *ctx)
+{
+    loop->after_turn = fn;
+    loop->after_turn_ctx = ctx;
 }
 
 void fake_turn(struct sl_loop *loop)
