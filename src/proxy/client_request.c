@@ -67,7 +67,6 @@ static void begin_request(struct sl_client *c)
     sl_client_end_phase_well(c);
     sl_crowd_wake(&c->place);
     c->state = SL_CLIENT_HEADER;
-    c->began_ms = sl_client_now_ms(c);
     sl_client_await(c, SL_PHASE_REQUEST_HEADER);
 }
 
@@ -183,6 +182,7 @@ void sl_client_pump(struct sl_client *c)
                     sl_client_lose(c, SL_ERR_MEMORY);
                     return;
                 }
+                c->began_ms = sl_client_now_ms(c);
                 if (is_line_end(span.ptr[0])) /* an empty line is no beginning (RFC 9112 2.2) */
                     span.len = rest_of.len = 1;
                 else
