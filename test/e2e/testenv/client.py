@@ -303,7 +303,10 @@ class Client:
     # --- endings ---
 
     def shutdown_write(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:  # the peer was quicker
+            assert self.has_ended()
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
