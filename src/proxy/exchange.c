@@ -97,7 +97,7 @@ static void expire(struct sl_exchange *x, enum sl_phase phase)
     const struct sl_phase_row *row = &sl_phase_table[phase];
     struct sl_cause cause = {phase, row->awaited, SL_ERR_TIMEOUT};
 
-    if (sl_expiry_cuts(x->proxy, phase, &x->limits->phase[phase]))
+    if (sl_expiry_cuts(x->proxy, phase, &x->limits->phase[phase], x->origin.peer))
         fail(x, row->status ? row->status : 504, expiry_text(phase), &cause);
 }
 
@@ -123,7 +123,15 @@ static void on_upstream_body_breach(struct sl_meter *m)
 
 static void on_header_deadline(struct sl_deadline *d)
 {
-    expire(sl_container_of(d, struct sl_exchange, upstream_header), SL_PHASE_UPSTREAM_HEADER);
+    struct sl_exchange *x = sl_container_of(d, struct sl_exchange, upstream_header);
+
+    /* A small request was taken for delivered without asking, and is not: the upstream still takes
+       it, which upstream_write judges, and its time for an answer begins when it has it. */
+    if (x->request == SL_REQUEST_COMPLETE && sl_meter_is_running(&x->upstream_write) &&
+        sl_channel_unacked_bytes(&x->link->channel) > 0)
+        sl_meter_watch(&x->upstream_write, WATCH_MS);
+    else
+        expire(x, SL_PHASE_UPSTREAM_HEADER);
 }
 
 /* ---- the request's way ---- */
@@ -310,7 +318,7 @@ static void dial_fresh(struct sl_exchange *x)
     close_link(x, SL_CHANNEL_RESET);
     x->is_link_spent = false;
     x->request = SL_REQUEST_HELD;
-    sl_dial_begin(&x->dial, x->upstream, x->limits, false);
+    sl_dial_begin(&x->dial, x->upstream, x->limits, x->origin.peer, false);
 }
 
 static void explain_dial_failure(struct sl_exchange *x, const struct sl_cause *cause)
@@ -420,7 +428,8 @@ static void pass_interim(struct sl_exchange *x, struct sl_head *head,
     }
     if (x->head->minor == 0 || sl_rewrite_response(x, head) != 0)
         return;
-    x->stream->ops->send_head(x->stream, head, framing);
+    if (x->stream->ops->send_head(x->stream, head, framing) == 0 && !is_over(x))
+        x->stream->ops->note_phase(x->stream);
 }
 
 static void on_link_head(void *owner, struct sl_head *head, const struct sl_framing *framing)
@@ -686,7 +695,7 @@ int sl_exchange_begin(struct sl_proxy *proxy, struct sl_upstreams *set, struct s
     if (framing->body != SL_BODY_NONE)
         sl_meter_begin(&x->request_body, SL_PHASE_REQUEST_BODY,
                        &x->limits->phase[SL_PHASE_REQUEST_BODY]);
-    sl_dial_begin(&x->dial, x->upstream, x->limits, true);
+    sl_dial_begin(&x->dial, x->upstream, x->limits, x->origin.peer, true);
     return 0;
 }
 
