@@ -260,7 +260,7 @@ static void on_deadline(struct sl_deadline *d)
 
     if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c))
         sl_client_say_goodbye(c);
-    else if (sl_expiry_cuts(c->proxy, phase, sl_client_limit(c, phase)))
+    else if (sl_expiry_cuts(c->proxy, phase, sl_client_limit(c, phase), sl_client_peer(c)))
         cut_in_phase(c, phase);
     else if (phase == SL_PHASE_FIRST_BYTE &&
              c->has_tls) /* not enforced: the next one still holds */

@@ -296,7 +296,7 @@ void sl_client_on_response_breach(struct sl_meter *m)
 {
     struct sl_client *c = sl_container_of(m, struct sl_client, response);
 
-    if (sl_expiry_cuts(c->proxy, SL_PHASE_RESPONSE, &m->pace.limit))
+    if (sl_expiry_cuts(c->proxy, SL_PHASE_RESPONSE, &m->pace.limit, sl_client_peer(c)))
         sl_client_close_because(c, SL_CHANNEL_RESET, SL_PHASE_RESPONSE, SL_SIDE_CLIENT,
                                 SL_ERR_TIMEOUT);
 }

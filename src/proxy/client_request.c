@@ -136,8 +136,11 @@ static bool parse_one(struct sl_client *c, struct sl_span *in)
 void sl_client_discard(struct sl_client *c, size_t n)
 {
     c->n_lingered += n;
+    /* Beyond the cap nothing more is read. The socket stays until `idle` has passed all the same:
+       to close it at once would reset it, and the client might lose the answer it has not read yet.
+     */
     if (c->n_lingered > sl_client_limit(c, SL_PHASE_LINGER)->cap_bytes)
-        sl_client_close_because(c, SL_CHANNEL_CLEAN, SL_PHASE_LINGER, SL_SIDE_CLIENT, SL_ERR_LIMIT);
+        sl_channel_pause(&c->channel);
     else if (c->phase == SL_PHASE_LINGER)
         sl_client_await_linger(c);
 }

@@ -132,7 +132,7 @@ static void on_deadline(struct sl_deadline *deadline)
     struct sl_dial *d = sl_container_of(deadline, struct sl_dial, deadline);
     enum sl_phase phase = deadline->phase;
 
-    if (!sl_expiry_cuts(d->upstream->set->proxy, phase, &d->limits->phase[phase]))
+    if (!sl_expiry_cuts(d->upstream->set->proxy, phase, &d->limits->phase[phase], d->peer))
         return;
     if (phase == SL_PHASE_UPSTREAM_CONNECT) {
         give_up_connecting(d, SL_ERR_TIMEOUT);
@@ -167,10 +167,11 @@ void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, 
 }
 
 void sl_dial_begin(struct sl_dial *d, struct sl_upstream *upstream,
-                   const struct sl_deadlines *limits, bool can_reuse)
+                   const struct sl_deadlines *limits, const struct sl_addr *peer, bool can_reuse)
 {
     d->upstream = upstream;
     d->limits = limits;
+    d->peer = peer;
     d->can_reuse = can_reuse;
     memset(&d->tried, 0, sizeof(d->tried));
     d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, SL_ERR_NOT_FOUND};

@@ -21,6 +21,7 @@ typedef void sl_dial_fn(void *owner, struct sl_link *link, bool is_reused,
 struct sl_dial {
     struct sl_upstream *upstream; /* NULL: not dialling */
     const struct sl_deadlines *limits;
+    const struct sl_addr *peer; /* the client, for logs. Borrowed */
     struct sl_tried tried;
     struct sl_link *connecting;
     struct sl_list queue; /* in upstream->queue, or unlinked */
@@ -35,7 +36,7 @@ struct sl_dial {
 void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, void *owner);
 /* May call on_done before it returns. can_reuse false: only a fresh connection (a retry). */
 void sl_dial_begin(struct sl_dial *d, struct sl_upstream *upstream,
-                   const struct sl_deadlines *limits, bool can_reuse);
+                   const struct sl_deadlines *limits, const struct sl_addr *peer, bool can_reuse);
 /* Gives up; no callback follows. Idempotent. */
 void sl_dial_cancel(struct sl_dial *d);
 void sl_dial_fini(struct sl_dial *d);

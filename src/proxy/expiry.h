@@ -9,9 +9,10 @@
 #include <sluice/loop/deadline.h>
 #include <sluice/proxy/proxy.h>
 
-/* Counts the expiry. True: cut. False: shadow mode; it was logged, the phase goes on without limit.
- */
-bool sl_expiry_cuts(struct sl_proxy *proxy, enum sl_phase phase, const struct sl_limit *limit);
+/* Counts the expiry. True: cut. False: shadow mode; it was logged with the client that it would
+   have cut, and the phase goes on without limit. */
+bool sl_expiry_cuts(struct sl_proxy *proxy, enum sl_phase phase, const struct sl_limit *limit,
+                    const struct sl_addr *peer);
 /* Clears the deadline of an absolute phase that ended well and counts its head-room. */
 void sl_expiry_ended_well(struct sl_deadline *d, struct sl_counters *counters,
                           const struct sl_limit *limit);

@@ -22,8 +22,9 @@ static int add_addr(struct sl_plan_endpoint *e, const struct sl_addr *a)
     return 0;
 }
 
-static int look_up(const struct sl_endpoint_config *config, struct sl_plan_endpoint *out,
-                   struct sl_report *report)
+/* `path` is where the name stands in the configuration, for the report. */
+static int look_up(const struct sl_endpoint_config *config, const char *path,
+                   struct sl_plan_endpoint *out, struct sl_report *report)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *found = NULL;
     char port[8];
@@ -34,7 +35,7 @@ static int look_up(const struct sl_endpoint_config *config, struct sl_plan_endpo
     int err = getaddrinfo(config->host, port, &hints, &found);
     if (err != 0) {
         sl_report_add(
-            report, config->at, "endpoints",
+            report, config->at, path,
             "the name '%s' cannot be resolved (%s); write an address, or a name that resolves",
             config->host, gai_strerror(err));
         return SL_ERR_CONFIG;
@@ -65,7 +66,11 @@ static int plan_endpoints(struct sl_plan *plan, struct sl_report *report)
             return SL_ERR_MEMORY;
         for (size_t e = 0; e < upstream->n_endpoints; e++) {
             const struct sl_endpoint_config *endpoint = &upstream->endpoints[e];
-            int err = endpoint->host ? look_up(endpoint, &plan->endpoints[u][e], report)
+            char path[64];
+            struct sl_str s;
+            sl_str_init(&s, path, sizeof(path));
+            sl_str_addf(&s, "upstreams[%zu].endpoints[%zu].address", u, e);
+            int err = endpoint->host ? look_up(endpoint, path, &plan->endpoints[u][e], report)
                                      : add_addr(&plan->endpoints[u][e], &endpoint->address);
             if (err != 0 && result != SL_ERR_MEMORY)
                 result = err;
