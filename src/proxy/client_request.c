@@ -11,6 +11,9 @@
 
 /* ---- reading requests ---- */
 
+/* Between linger's byte cap and the close. */
+#define GRACE_MS 500
+
 /* A head that is refused before an exchange exists. */
 void sl_client_refuse_head(struct sl_client *c, int status, const char *why, const char *rule,
                            const struct sl_cause *cause)
@@ -136,12 +139,14 @@ static bool parse_one(struct sl_client *c, struct sl_span *in)
 void sl_client_discard(struct sl_client *c, size_t n)
 {
     c->n_lingered += n;
-    /* Beyond the cap nothing more is read. The socket stays until `idle` has passed all the same:
-       to close it at once would reset it, and the client might lose the answer it has not read yet.
-     */
-    if (c->n_lingered > sl_client_limit(c, SL_PHASE_LINGER)->cap_bytes)
+    /* Beyond the cap nothing more is read. To close at once would reset the connection, and with it
+       the answer that the client has perhaps not read yet: it gets a moment for that. */
+    if (c->n_lingered > sl_client_limit(c, SL_PHASE_LINGER)->cap_bytes) {
         sl_channel_pause(&c->channel);
-    else if (c->phase == SL_PHASE_LINGER)
+        if (sl_client_now_ms(c) + GRACE_MS < c->linger_until_ms)
+            c->linger_until_ms = sl_client_now_ms(c) + GRACE_MS;
+    }
+    if (c->phase == SL_PHASE_LINGER) /* else the answer is still on its way */
         sl_client_await_linger(c);
 }
 
