@@ -127,6 +127,20 @@ static void on_open(void *owner, int err)
 
 static const struct sl_link_events dialling_events = {.on_open = on_open};
 
+/* Out of the queue without a slot. One that it was called for goes to the next. */
+static void abandon_queue(struct sl_dial *d)
+{
+    bool was_woken = sl_dial_is_woken(d);
+
+    if (!sl_list_is_linked(&d->queue))
+        return;
+    sl_list_unlink(&d->queue);
+    d->upstream->n_queued--;
+    sl_deferred_cancel(&d->wake);
+    if (was_woken)
+        sl_upstream_wake(d->upstream);
+}
+
 static void on_deadline(struct sl_deadline *deadline)
 {
     struct sl_dial *d = sl_container_of(deadline, struct sl_dial, deadline);
@@ -138,8 +152,7 @@ static void on_deadline(struct sl_deadline *deadline)
         give_up_connecting(d, SL_ERR_TIMEOUT);
         return;
     }
-    sl_list_unlink(&d->queue);
-    d->upstream->n_queued--;
+    abandon_queue(d);
     d->last = (struct sl_cause){SL_PHASE_UPSTREAM_QUEUE, SL_SIDE_POOL, SL_ERR_TIMEOUT};
     done(d, NULL, false);
 }
@@ -154,6 +167,11 @@ static void on_wake(struct sl_deferred *deferred)
 void sl_dial_wake(struct sl_dial *d)
 {
     sl_defer(d->deadline.loop, &d->wake);
+}
+
+bool sl_dial_is_woken(const struct sl_dial *d)
+{
+    return sl_list_is_linked(&d->wake.link);
 }
 
 void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, void *owner)
@@ -180,17 +198,11 @@ void sl_dial_begin(struct sl_dial *d, struct sl_upstream *upstream,
 
 void sl_dial_cancel(struct sl_dial *d)
 {
-    struct sl_upstream *u = d->upstream;
-
-    if (!u)
+    if (!d->upstream)
         return;
-    d->upstream = NULL;
     sl_deadline_clear(&d->deadline);
-    sl_deferred_cancel(&d->wake);
-    if (sl_list_is_linked(&d->queue)) {
-        sl_list_unlink(&d->queue);
-        u->n_queued--;
-    }
+    abandon_queue(d);
+    d->upstream = NULL;
     sl_link_close(&d->connecting, SL_CHANNEL_RESET);
 }
 

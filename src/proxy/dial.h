@@ -42,6 +42,7 @@ void sl_dial_cancel(struct sl_dial *d);
 void sl_dial_fini(struct sl_dial *d);
 /* A slot may be free. */
 void sl_dial_wake(struct sl_dial *d);
+bool sl_dial_is_woken(const struct sl_dial *d);
 /* upstream_queue, upstream_connect, or SL_PHASE_NONE. */
 enum sl_phase sl_dial_phase(const struct sl_dial *d);
 

@@ -107,11 +107,23 @@ void sl_endpoint_enter(struct sl_endpoint *e)
     e->n_active++;
 }
 
-static void wake_queue(struct sl_upstream *u)
+/* A slot is free: for the oldest that may use it and was not called already. */
+static void wake_for(const struct sl_endpoint *e)
 {
-    struct sl_list *node = sl_list_first(&u->queue);
-    if (node)
-        sl_dial_wake(sl_list_entry(node, struct sl_dial, queue));
+    sl_list_foreach (node, &e->upstream->queue) {
+        struct sl_dial *d = sl_list_entry(node, struct sl_dial, queue);
+        if (!is_tried(&d->tried, sl_endpoint_index(e)) && !sl_dial_is_woken(d)) {
+            sl_dial_wake(d);
+            return;
+        }
+    }
+}
+
+void sl_upstream_wake(struct sl_upstream *u)
+{
+    for (size_t i = 0; i < u->config->n_endpoints; i++)
+        if (has_slot(&u->endpoints[i]))
+            wake_for(&u->endpoints[i]);
 }
 
 void sl_endpoint_leave(struct sl_endpoint *e, bool was_idle)
@@ -121,7 +133,7 @@ void sl_endpoint_leave(struct sl_endpoint *e, bool was_idle)
         return;
     }
     e->n_active--;
-    wake_queue(e->upstream);
+    wake_for(e);
 }
 
 void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link)
@@ -133,7 +145,7 @@ void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link)
         struct sl_link *oldest = sl_list_entry(e->idle.prev, struct sl_link, link);
         sl_link_close(&oldest, SL_CHANNEL_CLEAN);
     }
-    wake_queue(e->upstream);
+    wake_for(e);
 }
 
 void sl_upstreams_close_idle(struct sl_upstreams *set)

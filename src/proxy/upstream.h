@@ -60,6 +60,8 @@ void sl_upstreams_close_idle(struct sl_upstreams *set);
 struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
                                      bool *out_is_full);
 size_t sl_endpoint_index(const struct sl_endpoint *e);
+/* Somebody was called for a free slot and went away without it: the next. */
+void sl_upstream_wake(struct sl_upstream *u);
 void sl_tried_add(struct sl_tried *tried, const struct sl_endpoint *e);
 
 /* The address to connect to; the next one of a name each time. */
