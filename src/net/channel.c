@@ -451,9 +451,9 @@ int sl_channel_write(struct sl_channel *ch, const struct sl_span *spans, size_t 
     size_t n_bytes = 0;
     for (size_t i = 0; i < n_spans; i++)
         n_bytes += spans[i].len;
+    ch->n_out += n_bytes;
     if (!ch->session)
         return write_plain(ch, spans, n_spans, n_bytes);
-    ch->n_out += n_bytes;
     for (size_t i = 0; i < n_spans; i++) {
         int err = write_tls(ch, spans[i]);
         if (err != 0)
