@@ -59,6 +59,7 @@ static void add_tls(struct sl_str *s, const struct sl_origin *origin)
     sl_str_addf(s, ",\"tls_version\":\"%s\"", tls->version == SL_TLS_1_3 ? "1.3" : "1.2");
     add_string(s, "tls_suite", sl_span_str(sl_tls_suite_name((size_t)tls->suite)));
     sl_str_addf(s, ",\"tls_resumed\":%s", tls->is_resumed ? "true" : "false");
+    add_number(s, "tls_handshake_ms", origin->tls_handshake_ms);
 }
 
 /* What every line begins with: when, who, and through which door. */

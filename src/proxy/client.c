@@ -182,12 +182,13 @@ static void finish_handshake(struct sl_client *c)
     c->origin.is_tls = c->has_tls;
     if (sl_channel_report(&c->channel, &c->tls)) {
         c->origin.tls = &c->tls;
+        c->origin.tls_handshake_ms = sl_client_now_ms(c) - c->accepted_ms;
         c->origin.sni = sl_channel_sni(&c->channel);
         sl_count_add(&counters->handshake_version[c->tls.version], 1);
         sl_count_add(&counters->handshake_suite[c->tls.suite], 1);
         if (c->tls.is_resumed)
             sl_count_add(&counters->count[SL_COUNT_HS_RESUMED], 1);
-        sl_histogram_add(&counters->handshake_duration, sl_client_now_ms(c) - c->accepted_ms);
+        sl_histogram_add(&counters->handshake_duration, c->origin.tls_handshake_ms);
     }
     c->state = SL_CLIENT_START;
     sl_client_await(c, SL_PHASE_REQUEST_START);

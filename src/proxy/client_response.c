@@ -36,7 +36,7 @@ static struct sl_encoding choose_encoding(const struct sl_client *c, const struc
         enc.connection = "upgrade";
         return enc;
     }
-    if (framing->has_content_length)
+    if (framing->has_content_length && head->status != 204) /* RFC 9110 section 8.6 */
         enc.coding = SL_CODING_LENGTH;
     else if (framing->body != SL_BODY_NONE)
         enc.coding = c->exchange->head->minor >= 1 ? SL_CODING_CHUNKED : SL_CODING_CLOSE;

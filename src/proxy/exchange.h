@@ -37,6 +37,7 @@ struct sl_origin {
     const struct sl_addr *peer; /* of the connection, or what the PROXY header said */
     struct sl_span sni;
     const struct sl_tls_report *tls; /* NULL: no TLS */
+    uint64_t tls_handshake_ms;       /* from accept to its end */
     bool is_tls;
     size_t listener; /* index in the plan */
 };

@@ -21,6 +21,7 @@ def test_json(sluice, upstream):
     assert first["request_bytes"] == 1000 and second["response_bytes"] == 5000
     assert re.match(r"127\.0\.0\.1:\d+$", first["client"])
     assert first["sni"] == "localhost" and first["tls_version"] == "1.3"
+    assert 0 <= first["tls_handshake_ms"] < 5000
     assert first["endpoint"] == app.endpoint and first["upstream"] == "app"
     assert not first["reused"] and second["reused"]
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", first["time"])
@@ -46,6 +47,9 @@ def test_refused_requests_are_logged(sluice, upstream):
     assert one.response().status == 400
     line = proxy.wait_log("duplicate_host")
     assert "127.0.0.1:" in line and "400" in line
+    line = proxy.wait_access(1)[0]
+    assert line["status"] == 400 and line["rule"] == "duplicate_host"
+    assert line["cause"] == {"phase": "request_header", "side": "client", "error": "invalid"}
 
 
 def test_a_client_that_goes_away(sluice, upstream):
