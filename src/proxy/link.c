@@ -96,8 +96,7 @@ static bool pull_one(struct sl_link *link, struct sl_span *in)
     case SL_PARSE_END:
         if (link->is_raw) /* the end of a 101's head: all that follows is raw */
             return true;
-        link->is_response_done = true;
-        link->events->on_done(link->owner, sl_parser_trailers(link->parser));
+        link->is_response_done = true; /* told once its last bytes are consumed */
         return false;
     case SL_PARSE_ERROR:
         fail(link, SL_ERR_INVALID, sl_parser_refusal(link->parser)->why);
@@ -129,6 +128,10 @@ static void on_readable(void *owner)
         sl_count_add(&counters->count[SL_COUNT_UPSTREAM_RX], span.len - rest.len);
         if (link->channel.tcp && span.len > rest.len)
             sl_channel_consume(&link->channel, span.len - rest.len);
+        if (is_in_use(link) && link->is_response_done) {
+            link->events->on_done(link->owner, sl_parser_trailers(link->parser));
+            return;
+        }
         if (!is_parsing && rest.len > 0)
             return;
         must_ask =
