@@ -167,10 +167,15 @@ static void refuse(struct sl_stream *s, int status, const char *why, const struc
 static void cut(struct sl_stream *s, const struct sl_cause *cause)
 {
     struct sl_client *c = client_of(s);
-    bool is_tunnel = c->exchange->response == SL_RESPONSE_TUNNEL;
+    bool is_clean = c->exchange->response == SL_RESPONSE_TUNNEL && cause->err == SL_ERR_TIMEOUT;
 
-    sl_client_close(
-        c, is_tunnel && cause->err == SL_ERR_TIMEOUT ? SL_CHANNEL_CLEAN : SL_CHANNEL_RESET, cause);
+    if (is_clean && !sl_channel_is_drained(&c->channel)) { /* it is still taking what was said */
+        c->is_closing = true;
+        sl_exchange_close(&c->exchange, cause);
+        sl_client_say_goodbye(c);
+        return;
+    }
+    sl_client_close(c, is_clean ? SL_CHANNEL_CLEAN : SL_CHANNEL_RESET, cause);
 }
 
 static void end_tunnel_out(struct sl_stream *s)

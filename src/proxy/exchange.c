@@ -143,6 +143,8 @@ static void await_header(struct sl_exchange *x)
                         x->limits->phase[SL_PHASE_UPSTREAM_HEADER].limit_ms);
 }
 
+static void narrow_tunnel(struct sl_exchange *x);
+
 /* The upstream's kernel has everything: only now does its time for an answer begin. */
 static void on_request_delivered(struct sl_meter *m)
 {
@@ -150,6 +152,10 @@ static void on_request_delivered(struct sl_meter *m)
 
     if (x->request != SL_REQUEST_COMPLETE || !x->link)
         return;
+    if (x->response == SL_RESPONSE_TUNNEL) {
+        narrow_tunnel(x);
+        return;
+    }
     await_header(x);
     x->stream->ops->note_phase(x->stream);
 }
@@ -517,12 +523,33 @@ void sl_exchange_on_room(struct sl_exchange *x)
 
 /* ---- the tunnel ---- */
 
-/* One side has ended: what the other still has to say must be said within linger's total. */
+/* The client has ended: does the upstream still have to take what it said? */
+static bool is_tunnel_emptying(const struct sl_exchange *x)
+{
+    if (!x->has_client_ended)
+        return false;
+    return x->has_upstream_ended ? !sl_channel_is_drained(&x->link->channel)
+                                 : sl_channel_unacked_bytes(&x->link->channel) > 0;
+}
+
+/* One side has ended: what the other still has to say must be said within linger's total, which
+   begins when it has taken everything. */
 static void narrow_tunnel(struct sl_exchange *x)
 {
     struct sl_limit limit = x->limits->phase[SL_PHASE_TUNNEL];
     uint64_t linger_ms = x->limits->phase[SL_PHASE_LINGER].total_ms;
 
+    if (is_tunnel_emptying(x)) {
+        sl_meter_end(&x->upstream_body);
+        if (!sl_meter_is_running(&x->upstream_write)) {
+            sl_meter_begin_sink(&x->upstream_write, SL_PHASE_UPSTREAM_WRITE,
+                                &x->limits->phase[SL_PHASE_UPSTREAM_WRITE], &x->link->channel);
+            sl_meter_run(&x->upstream_write);
+            sl_meter_watch(&x->upstream_write, WATCH_MS);
+        }
+        return;
+    }
+    sl_meter_end(&x->upstream_write);
     if (x->has_client_ended && x->has_upstream_ended) {
         x->response = SL_RESPONSE_OVER;
         sl_meter_end(&x->upstream_body);
