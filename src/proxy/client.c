@@ -101,6 +101,8 @@ static void on_room(void *owner)
     struct sl_client *c = owner;
     if (c->exchange)
         sl_exchange_on_room(c->exchange);
+    else if (c->state == SL_CLIENT_IDLE)
+        sl_channel_resume(&c->channel); /* a pipelined request may have waited for it */
 }
 
 static void on_drained(void *owner)

@@ -253,7 +253,7 @@ void sl_client_rest(struct sl_client *c)
     sl_parser_reset(c->parser);
     c->state = SL_CLIENT_IDLE;
     sl_crowd_rest(&c->proxy->crowd, &c->place);
-    if (is_delivered(c)) {
+    if (is_delivered(c) && !sl_channel_is_full(&c->channel)) {
         await_keepalive(c);
     } else {
         sl_client_enter_phase(c, SL_PHASE_RESPONSE);

@@ -155,12 +155,14 @@ bool sl_client_is_tunnel(const struct sl_client *c)
     return c->exchange && c->exchange->response == SL_RESPONSE_TUNNEL;
 }
 
-/* May the parser be fed? Pipelined requests wait until the response before them is done. */
+/* May the parser be fed? Pipelined requests wait until the response before them is done, and until
+   the client has fetched enough of what waits for it: answers without a body, and our own, would
+   otherwise pile up without bound. */
 static bool wants_bytes(const struct sl_client *c)
 {
-    if (c->state != SL_CLIENT_EXCHANGE)
-        return true;
-    return sl_exchange_wants_body(c->exchange);
+    if (c->state == SL_CLIENT_EXCHANGE)
+        return sl_exchange_wants_body(c->exchange);
+    return c->state != SL_CLIENT_IDLE || !sl_channel_is_full(&c->channel);
 }
 
 static bool is_reading_requests(const struct sl_client *c)

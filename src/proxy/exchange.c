@@ -418,21 +418,22 @@ static void open_tunnel(struct sl_exchange *x)
     x->stream->ops->want_body(x->stream);
 }
 
-/* 1xx: passed on if the client can understand it; re-arms nothing. */
+/* 1xx: passed on if the client can understand it; re-arms nothing. Hints pile up nowhere: a client
+   that does not read gets no more of them, but the 100 that it waits for. */
 static void pass_interim(struct sl_exchange *x, struct sl_head *head,
                          const struct sl_framing *framing)
 {
-    if (head->status == 100) {
-        bool was_awaited = x->awaits_continue;
-        if (!x->framing.expects_continue || x->request == SL_REQUEST_COMPLETE)
-            return;
-        if (was_awaited) {
-            x->awaits_continue = false;
-            sl_deadline_clear(&x->upstream_header);
-            sl_meter_run(&x->request_body);
-        }
+    bool is_awaited = head->status == 100 && x->awaits_continue;
+
+    if (head->status == 100 && (!x->framing.expects_continue || x->request == SL_REQUEST_COMPLETE))
+        return;
+    if (is_awaited) {
+        x->awaits_continue = false;
+        sl_deadline_clear(&x->upstream_header);
+        sl_meter_run(&x->request_body);
     }
-    if (x->head->minor == 0 || sl_rewrite_response(x, head) != 0)
+    if (x->head->minor == 0 || (!is_awaited && !x->stream->ops->has_room(x->stream)) ||
+        sl_rewrite_response(x, head) != 0)
         return;
     if (x->stream->ops->send_head(x->stream, head, framing) == 0 && !is_over(x))
         x->stream->ops->note_phase(x->stream);
@@ -459,9 +460,8 @@ static void on_link_head(void *owner, struct sl_head *head, const struct sl_fram
         sl_histogram_add(&counters->upstream_duration, x->header_ms - x->request_done_ms);
     sl_expiry_ended_well(&x->upstream_header, counters,
                          &x->limits->phase[SL_PHASE_UPSTREAM_HEADER]);
-    x->awaits_continue = false;
-    if (x->request == SL_REQUEST_FLOWING && !x->is_request_paused)
-        sl_meter_run(&x->request_body); /* it may have been waiting for 100 until now */
+    /* A client that still waits for 100 need not send its body any more (RFC 9110 10.1.1): it is
+       charged for it only if it begins to. */
     if (!framing->is_persistent)
         x->is_link_spent = true;
     if (sl_rewrite_response(x, head) != 0) {
