@@ -21,6 +21,13 @@
 /* All plaintext of one read: what was read, and a record that had been incomplete before. */
 #define PLAIN_BYTES (SL_TCP_READ_BYTES + 2 * 16384)
 
+/* A record's head, and the longest that a plaintext record may be (RFC 8446 section 5.1). */
+#define RECORD_HEAD_BYTES 5
+#define RECORD_BYTES      16384
+
+/* Memory for collected bytes grows in such steps. */
+#define COLLECT_STEP 512
+
 /* Writes below this are gathered until the end of the turn. */
 #define GATHER_BYTES 4096
 
@@ -153,15 +160,17 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
     read_tls(ch, cipher);
 }
 
-/* Keeps bytes that are too few to decide on. Bounded by SL_PROXY_HEADER_BYTES. */
+/* Keeps bytes that are too few to go on with; never more than one record or PROXY header. */
 static int collect(struct sl_channel *ch, struct sl_span bytes)
 {
-    if (ch->n_collected + bytes.len > SL_PROXY_HEADER_BYTES)
-        return SL_ERR_LIMIT;
-    if (!ch->collected && !(ch->collected = malloc(SL_PROXY_HEADER_BYTES)))
+    size_t n = ch->n_collected + bytes.len;
+    char *grown = realloc(ch->collected, (n + COLLECT_STEP - 1) / COLLECT_STEP * COLLECT_STEP);
+
+    if (!grown)
         return SL_ERR_MEMORY;
-    memcpy(ch->collected + ch->n_collected, bytes.ptr, bytes.len);
-    ch->n_collected = (uint16_t)(ch->n_collected + bytes.len);
+    memcpy(grown + ch->n_collected, bytes.ptr, bytes.len);
+    ch->collected = grown;
+    ch->n_collected = (uint16_t)n;
     return 0;
 }
 
@@ -174,46 +183,70 @@ static void forget_collected(struct sl_channel *ch)
 
 static void take_stream(struct sl_channel *ch, struct sl_span bytes);
 
-/* The first bytes of a TLS port: a handshake, plain HTTP, or rubbish. */
-static void sniff(struct sl_channel *ch, struct sl_span bytes)
+/* How many first bytes there must be to go on: enough to tell what they are, and of a handshake the
+   whole first record. A length that no record may have is for the session to refuse. */
+static size_t first_bytes_needed(struct sl_span first)
 {
-    char first[SL_PROXY_HEADER_BYTES];
-    struct sl_span all = bytes;
+    int what = sl_tls_sniff(first);
 
-    if (ch->n_collected > 0) {
-        size_t n = sizeof(first) - ch->n_collected;
-        if (n > bytes.len)
-            n = bytes.len;
-        memcpy(first, ch->collected, ch->n_collected);
-        memcpy(first + ch->n_collected, bytes.ptr, n);
-        all = sl_span(first, ch->n_collected + n);
-    }
-    int err = sl_tls_sniff(all);
-    if (err == SL_ERR_AGAIN) {
-        err = collect(ch, bytes);
-        if (err != 0)
-            fail_to_open(ch, SL_ERR_TLS_NOT_TLS);
-        return;
-    }
+    if (what == SL_ERR_AGAIN)
+        return first.len + 1;
+    if (what != 0)
+        return 0;
+    if (first.len < RECORD_HEAD_BYTES)
+        return RECORD_HEAD_BYTES;
+    size_t n = (size_t)(unsigned char)first.ptr[3] << 8 | (unsigned char)first.ptr[4];
+    return n <= RECORD_BYTES ? RECORD_HEAD_BYTES + n : 0;
+}
+
+/* What the first bytes are is known, and a handshake's first record is whole. */
+static void begin_tls(struct sl_channel *ch, struct sl_span first)
+{
+    int err = sl_tls_sniff(first);
+
     if (err == SL_ERR_TLS_PLAIN_HTTP) {
-        forget_collected(ch);
         open_plain(ch, err);
         return;
     }
     if (err == 0)
         err = sl_tls_session_new(ch->tls_server, sl_tcp_out(ch->tcp), &ch->session);
-    if (err != 0) {
+    if (err != 0)
         fail_to_open(ch, err);
+    else
+        shake_hands(ch, first);
+}
+
+/*
+ * The first bytes of a TLS port: a handshake, plain HTTP, or rubbish. A session, with its large
+ * buffers, is made once a whole record is there: half a ClientHello costs its own size and no more.
+ */
+static void sniff(struct sl_channel *ch, struct sl_span bytes)
+{
+    if (ch->n_collected == 0 && bytes.len >= first_bytes_needed(bytes)) {
+        begin_tls(ch, bytes);
         return;
     }
-    struct sl_span before = sl_span(first, ch->n_collected);
-    forget_collected(ch);
-    if (before.len > 0) {
-        shake_hands(ch, before);
-        if (is_closed(ch) || ch->has_ended)
+    struct sl_span all = sl_span(ch->collected, ch->n_collected);
+    size_t needed = ch->n_collected ? first_bytes_needed(all) : 1;
+    while (all.len < needed) {
+        size_t n = needed - all.len < bytes.len ? needed - all.len : bytes.len;
+        if (n == 0)
             return;
+        if (collect(ch, sl_span(bytes.ptr, n)) != 0) {
+            fail_to_open(ch, SL_ERR_MEMORY);
+            return;
+        }
+        bytes = sl_span_skip(bytes, n);
+        all = sl_span(ch->collected, ch->n_collected);
+        needed = first_bytes_needed(all);
     }
-    shake_hands(ch, bytes);
+    char *first = ch->collected; /* taken along: closing the channel frees what it has collected */
+    ch->collected = NULL;
+    ch->n_collected = 0;
+    begin_tls(ch, all);
+    free(first);
+    if (!is_closed(ch) && !ch->has_ended && bytes.len > 0)
+        take_stream(ch, bytes);
 }
 
 static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
@@ -230,7 +263,7 @@ static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
     memcpy(header + n_before, bytes.ptr, n);
     int err = sl_proxy_header_read(sl_span(header, n_before + n), &used, &has_source, &source);
     if (err == SL_ERR_AGAIN)
-        err = collect(ch, bytes) == 0 ? 0 : SL_ERR_INVALID;
+        err = n_before + bytes.len > sizeof(header) ? SL_ERR_INVALID : collect(ch, bytes);
     else if (err == 0) {
         forget_collected(ch);
         ch->stage_of_life = SL_CHANNEL_FIRST_BYTE;
@@ -535,8 +568,10 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     } else if (ch->session && how == SL_CHANNEL_CLEAN && !ch->has_shut_down) {
         if (encrypt_stage(ch) == 0)
             sl_tls_session_close_notify(ch->session);
-    } else if (ch->session && how == SL_CHANNEL_ALERT) {
+    } else if (how == SL_CHANNEL_ALERT && ch->session) {
         sl_tls_session_abort(ch->session);
+    } else if (how == SL_CHANNEL_ALERT && ch->tls_server) {
+        sl_tls_abort(sl_tcp_out(ch->tcp));
     }
     ch->stage_of_life = SL_CHANNEL_CLOSED;
     sl_deferred_cancel(&ch->resume);

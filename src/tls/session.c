@@ -335,6 +335,30 @@ void sl_tls_session_abort(struct sl_tls_session *session)
         session->err = SL_ERR_CLOSED;
 }
 
+void sl_tls_abort(struct sl_chunkq *out)
+{
+    /* Two records of the type alert, in clear, with the version of every first record (RFC
+     * 8446 5.1). */
+    static const unsigned char alerts[] = {
+        MBEDTLS_SSL_MSG_ALERT,
+        3,
+        3,
+        0,
+        2,
+        MBEDTLS_SSL_ALERT_LEVEL_WARNING,
+        MBEDTLS_SSL_ALERT_MSG_USER_CANCELED,
+        MBEDTLS_SSL_MSG_ALERT,
+        3,
+        3,
+        0,
+        2,
+        MBEDTLS_SSL_ALERT_LEVEL_WARNING,
+        MBEDTLS_SSL_ALERT_MSG_CLOSE_NOTIFY,
+    };
+    sl_chunkq_append(out,
+                     sl_span(alerts, sizeof(alerts))); /* without memory: only the FIN says it */
+}
+
 struct sl_span sl_tls_session_sni(const struct sl_tls_session *session)
 {
     return sl_span(session->sni, session->n_sni_bytes);

@@ -64,7 +64,7 @@ struct sl_channel {
     struct sl_chunkq stage;            /* plaintext to be encrypted at the end of the turn (TLS only) */
     struct sl_span fresh;              /* plaintext of the event under way; lives in a loop buffer */
     struct sl_deferred resume, flush;
-    char *collected;                   /* PROXY header or undecided first bytes; usually NULL */
+    char *collected;                   /* part of a PROXY header or of the first record; or NULL */
     uint16_t n_collected;
     uint8_t stage_of_life;             /* enum sl_channel_stage */
     bool is_paused, is_reading;

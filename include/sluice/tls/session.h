@@ -21,10 +21,10 @@
 struct sl_tls_session;
 
 struct sl_tls_report {
-    int version;          /* SL_TLS_1_2 or SL_TLS_1_3 (counters.h) */
-    int suite;            /* index for sl_tls_suite_name */
+    int version; /* SL_TLS_1_2 or SL_TLS_1_3 (counters.h) */
+    int suite;   /* index for sl_tls_suite_name */
     bool is_resumed;
-    bool has_alpn;        /* http/1.1 or http/1.0 was agreed */
+    bool has_alpn; /* http/1.1 or http/1.0 was agreed */
 };
 
 /*
@@ -34,8 +34,8 @@ struct sl_tls_report {
  */
 int sl_tls_sniff(struct sl_span first_bytes);
 
-/* Takes a reference of `server`. `out` receives cipher bytes for the whole life; borrowed, and may be
-   changed with sl_tls_session_set_out. */
+/* Takes a reference of `server`. `out` receives cipher bytes for the whole life; borrowed, and may
+   be changed with sl_tls_session_set_out. */
 int sl_tls_session_new(struct sl_tls_server *server, struct sl_chunkq *out,
                        struct sl_tls_session **out_session);
 void sl_tls_session_set_out(struct sl_tls_session *session, struct sl_chunkq *out);
@@ -43,8 +43,8 @@ void sl_tls_session_set_out(struct sl_tls_session *session, struct sl_chunkq *ou
 void sl_tls_session_free(struct sl_tls_session **session);
 
 /*
- * Hands over cipher bytes. They are borrowed until *in is empty: the verbs below advance it. Give the
- * next only when the last is used up: handshake and read use up everything before SL_ERR_AGAIN.
+ * Hands over cipher bytes. They are borrowed until *in is empty: the verbs below advance it. Give
+ * the next only when the last is used up: handshake and read use up everything before SL_ERR_AGAIN.
  */
 /* 0: the handshake is finished (bytes left in *in are application data). SL_ERR_AGAIN: needs more.
    Else it failed, and an alert was written where the protocol has one: SL_ERR_TLS_*, SL_ERR_MEMORY,
@@ -60,10 +60,14 @@ int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char
 int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain);
 /* close_notify (RFC 8446 6.1); at most once, later calls do nothing. */
 void sl_tls_session_close_notify(struct sl_tls_session *session);
-/* For a deadline that expired in the handshake: writes user_canceled and close_notify (RFC 8446 6.1:
-   it says why and is not an accusation), and ends the session. Legal in every state. Nothing is
-   written while TLS 1.3 awaits the client's Finished: mbedTLS has no keys the client could read. */
+/* For a deadline that expired in the handshake: writes user_canceled and close_notify (RFC
+   8446 6.1: it says why and is not an accusation), and ends the session. Legal in every state.
+   Nothing is written while TLS 1.3 awaits the client's Finished: mbedTLS has no keys the client
+   could read. */
 void sl_tls_session_abort(struct sl_tls_session *session);
+/* The same where no session was made yet, because the client's first record is not whole: to `out`.
+ */
+void sl_tls_abort(struct sl_chunkq *out);
 
 /* The name the client asked for, as soon as its ClientHello was read; empty before, or without. */
 struct sl_span sl_tls_session_sni(const struct sl_tls_session *session);
