@@ -47,6 +47,7 @@ void sl_client_on_response_breach(struct sl_meter *m);
 /* ---- client_response.c ---- */
 
 extern const struct sl_stream_ops sl_client_stream_ops;
+/* Or closes, without memory. */
 void sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply);
 
 /* ---- client_request.c ---- */

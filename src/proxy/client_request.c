@@ -42,6 +42,8 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
     c->is_closing = true;
     sl_deadline_clear(&c->deadline);
     sl_client_write_reply(c, &reply);
+    if (sl_client_is_closed(c))
+        return;
     sl_client_say_goodbye(c);
 }
 

@@ -138,8 +138,11 @@ void sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply)
     sl_refuse_write(reply, &text);
     struct sl_span span = sl_str_span(&text);
     sl_pipe_open(&c->pipe, &c->channel, SL_CODING_CLOSE);
-    if (sl_channel_write(&c->channel, &span, 1) == 0)
+    int err = sl_channel_write(&c->channel, &span, 1);
+    if (err == 0)
         expect_delivery(c);
+    else /* it must not wait for what will not come */
+        sl_client_lose(c, err);
 }
 
 static void refuse(struct sl_stream *s, int status, const char *why, const struct sl_cause *cause)
@@ -160,6 +163,8 @@ static void refuse(struct sl_stream *s, int status, const char *why, const struc
         .has_no_body = x->head->method == SL_METHOD_HEAD,
     };
     sl_client_write_reply(c, &reply);
+    if (sl_client_is_closed(c))
+        return;
     sl_exchange_close(&c->exchange, NULL);
     sl_client_finish_response(c, is_complete);
 }
