@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * starved: each allocation of a whole life (accept, request with a body, response, reuse, reload)
+ * fails in turn. Nothing crashes, nothing leaks, whoever is hurt sees a cut or an answer and never
+ * waits for ever, and the next client is served.
+ */
+#include "harness.h"
+
+#include "oom.h"
+
+#define OK_2 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static const struct sim_options plain = {0};
+
+static void say_if_open(struct sim *s, struct fake_wire *wire, const char *text)
+{
+    if (wire && !fake_wire_is_closed(wire))
+        fake_wire_send(wire, sl_span_str(text));
+    sim_settle(s);
+}
+
+static struct fake_wire *newest_up(struct sim *s)
+{
+    return s->n_up ? s->up[s->n_up - 1] : NULL;
+}
+
+static void get(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    say_if_open(s, newest_up(s), OK_2);
+    say_if_open(s, c, SIM_GET);
+    say_if_open(s, newest_up(s), OK_2);
+}
+
+static void upload_slowly_taken(struct sim *s)
+{
+    struct fake_wire *c =
+        sim_ask(s, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n");
+    struct fake_wire *u = newest_up(s);
+    if (u)
+        fake_wire_slow(u, true);
+    sim_say_n(s, c, 200000);
+    say_if_open(s, c, "\r\n0\r\nA: b\r\n\r\n");
+    if (u)
+        fake_wire_slow(u, false);
+    sim_settle(s);
+    say_if_open(s, u, OK_2);
+}
+
+static void download_slowly_taken(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    struct fake_wire *u = newest_up(s);
+    fake_wire_slow(c, true);
+    say_if_open(s, u, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n");
+    if (u)
+        sim_say_n(s, u, 200000);
+    say_if_open(s, u, "\r\n0\r\nA: b\r\n\r\n");
+    fake_wire_slow(c, false);
+    sim_settle(s);
+}
+
+static void tunnel(struct sim *s)
+{
+    struct fake_wire *c =
+        sim_ask(s, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: w\r\n\r\nearly");
+    struct fake_wire *u = newest_up(s);
+    say_if_open(s, u,
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                "Upgrade: w\r\n\r\nhello");
+    fake_wire_fin(c);
+    if (u)
+        fake_wire_fin(u);
+    sim_settle(s);
+}
+
+static void refusals(struct sim *s)
+{
+    sim_ask(s, "GET / HTTP/1.1\r\n\r\n");
+    sim_ask(s, "rubbish\r\n\r\n");
+    s->answer = SL_ERR_REFUSED;
+    sim_ask(s, SIM_GET);
+    s->answer = 0;
+}
+
+static void dribble(struct sim *s)
+{
+    static const char text[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    struct fake_wire *c = sim_connect(s, NULL);
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        fake_wire_send(c, sl_span(text + i, 1));
+        fake_turn(s->loop);
+    }
+    say_if_open(s, newest_up(s), OK_2);
+}
+
+static void retry(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    struct fake_wire *u = newest_up(s);
+    say_if_open(s, u, OK_2);
+    fake_wire_send(c, SL_SPAN(SIM_GET));
+    fake_turn(s->loop);
+    if (u)
+        fake_wire_reset(u);
+    sim_settle(s);
+    say_if_open(s, newest_up(s), OK_2);
+}
+
+static void proxied(struct sim *s)
+{
+    sim_ask(s, "PROXY TCP4 192.0.2.9 192.0.2.1 1000 443\r\n" SIM_GET);
+    say_if_open(s, newest_up(s), OK_2);
+}
+
+static void reload(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    sl_proxy_set_plan(s->proxy, s->plan);
+    say_if_open(s, newest_up(s), OK_2);
+    fake_wire_close(c);
+    sim_settle(s);
+}
+
+static void starve(void (*life)(struct sim *s), const struct sim_options *options)
+{
+    unsigned n = 0;
+
+    do {
+        struct sim s;
+        sim_open(&s, options);
+        oom_fail_nth(++n);
+        life(&s);
+        unsigned n_seen = oom_count();
+        oom_off();
+        /* Nobody waits for ever: peers fall silent, and within the deadlines everybody is gone. */
+        sim_advance(&s, 400000);
+        if (sl_proxy_n_clients(s.proxy) != 0)
+            fail_msg("allocation %u failed: somebody waits for ever", n);
+        /* The next one is served. */
+        size_t n_up = s.n_up;
+        struct fake_wire *c = sim_connect(&s, NULL);
+        if (options->listener)
+            sim_say(&s, c, "PROXY UNKNOWN\r\n");
+        sim_say(&s, c, SIM_GET);
+        sim_say(&s, sim_up(&s, n_up + 1), OK_2);
+        assert_got(c, "\r\n\r\nok");
+        sim_close(&s);
+        if (n_seen < n)
+            break;
+    } while (n < 1000);
+    assert_in_range(n, 5, 999);
+}
+
+static void every_allocation_of_gets_fails(void **state)
+{
+    starve(get, &plain);
+}
+
+static void every_allocation_of_an_upload_fails(void **state)
+{
+    starve(upload_slowly_taken, &plain);
+}
+
+static void every_allocation_of_a_download_fails(void **state)
+{
+    starve(download_slowly_taken, &plain);
+}
+
+static void every_allocation_of_a_tunnel_fails(void **state)
+{
+    starve(tunnel, &plain);
+}
+
+static void every_allocation_of_refusals_fails(void **state)
+{
+    starve(refusals, &plain);
+}
+
+static void every_allocation_of_a_dribbled_request_fails(void **state)
+{
+    starve(dribble, &plain);
+}
+
+static void every_allocation_of_a_retry_fails(void **state)
+{
+    starve(retry, &plain);
+}
+
+static void every_allocation_after_a_proxy_header_fails(void **state)
+{
+    starve(proxied, &(struct sim_options){.listener = ", proxy_protocol: required"});
+}
+
+static void every_allocation_of_a_reload_fails(void **state)
+{
+    starve(reload, &plain);
+}
+
+/* The response of a client that was hurt is either whole, or an answer of ours, or visibly cut. */
+static void who_is_hurt_is_not_left_without_a_word(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s, &plain);
+        oom_fail_nth(n);
+        struct fake_wire *c = sim_ask(&s, SIM_GET);
+        say_if_open(&s, newest_up(&s), OK_2);
+        oom_off();
+        if (!fake_wire_is_closed(c) && !sim_got(c, "\r\n\r\nok") && !sim_got(c, "HTTP/1.1 50"))
+            fail_msg("allocation %u failed: the client got %.*s", n, (int)sim_n_got(c),
+                     fake_wire_received(c).ptr);
+        sim_close(&s);
+    }
+}
+
+static void a_refusal_that_cannot_be_written_is_a_cut(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s, &plain);
+        s.answer = SL_ERR_REFUSED;
+        oom_fail_nth(n);
+        struct fake_wire *c = sim_ask(&s, SIM_GET);
+        oom_off();
+        if (!fake_wire_is_closed(c) && !sim_got(c, "HTTP/1.1 50"))
+            fail_msg("allocation %u failed: the client waits, and got %zu bytes", n, sim_n_got(c));
+        sim_close(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_of_gets_fails),
+        cmocka_unit_test(every_allocation_of_an_upload_fails),
+        cmocka_unit_test(every_allocation_of_a_download_fails),
+        cmocka_unit_test(every_allocation_of_a_tunnel_fails),
+        cmocka_unit_test(every_allocation_of_refusals_fails),
+        cmocka_unit_test(every_allocation_of_a_dribbled_request_fails),
+        cmocka_unit_test(every_allocation_of_a_retry_fails),
+        cmocka_unit_test(every_allocation_after_a_proxy_header_fails),
+        cmocka_unit_test(every_allocation_of_a_reload_fails),
+        cmocka_unit_test(who_is_hurt_is_not_left_without_a_word),
+        cmocka_unit_test(a_refusal_that_cannot_be_written_is_a_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
