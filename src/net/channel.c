@@ -415,6 +415,7 @@ static int encrypt_stage(struct sl_channel *ch)
     while (err == 0 && ch->stage.n_bytes > 0) {
         size_t n = sl_chunkq_take(&ch->stage, record_buffer, sizeof(record_buffer));
         err = sl_tls_session_write(ch->session, sl_span(record_buffer, n));
+        ch->n_out += n;
     }
     return err;
 }
@@ -453,6 +454,7 @@ static int write_tls(struct sl_channel *ch, struct sl_span span)
         size_t n = SL_TLS_RECORD_BYTES;
         if (ch->stage.n_bytes == 0 && span.len >= n) {
             err = sl_tls_session_write(ch->session, sl_span(span.ptr, n));
+            ch->n_out += n;
         } else {
             n = ch->stage.n_bytes < n ? n - ch->stage.n_bytes : 0;
             n = n < span.len ? n : span.len;
@@ -484,7 +486,6 @@ int sl_channel_write(struct sl_channel *ch, const struct sl_span *spans, size_t 
     size_t n_bytes = 0;
     for (size_t i = 0; i < n_spans; i++)
         n_bytes += spans[i].len;
-    ch->n_out += n_bytes;
     if (!ch->session)
         return write_plain(ch, spans, n_spans, n_bytes);
     for (size_t i = 0; i < n_spans; i++) {
@@ -601,6 +602,11 @@ uint64_t sl_channel_written_bytes(const struct sl_channel *ch)
 uint64_t sl_channel_unacked_bytes(const struct sl_channel *ch)
 {
     return is_closed(ch) ? 0 : sl_tcp_unacked_bytes(ch->tcp) + ch->stage.n_bytes;
+}
+
+uint64_t sl_channel_out_bytes(const struct sl_channel *ch)
+{
+    return ch->session || is_closed(ch) ? ch->n_out : sl_tcp_written_bytes(ch->tcp);
 }
 
 bool sl_channel_is_drained(const struct sl_channel *ch)

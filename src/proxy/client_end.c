@@ -35,6 +35,15 @@ const struct sl_limit *sl_client_limit(const struct sl_client *c, enum sl_phase 
     return &c->listener->deadlines.phase[phase];
 }
 
+struct sl_limit sl_client_limit_in_force(const struct sl_client *c, enum sl_phase phase)
+{
+    struct sl_limit limit =
+        phase == SL_PHASE_RESPONSE ? c->response.pace.limit : *sl_client_limit(c, phase);
+    if (phase == c->deadline.phase)
+        limit.limit_ms = c->limit_ms;
+    return limit;
+}
+
 /* ---- phases ---- */
 
 void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase)
@@ -57,6 +66,7 @@ void sl_client_await(struct sl_client *c, enum sl_phase phase)
     uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
 
     sl_client_enter_phase(c, phase);
+    c->limit_ms = limit_ms;
     sl_deadline_arm(&c->deadline, phase, limit_ms);
 }
 
@@ -71,7 +81,10 @@ static void await_keepalive(struct sl_client *c)
 
     if (max_age_ms == SL_UNLIMITED)
         left_ms = SL_UNLIMITED;
+    /* Only now may it be closed to make room: before, a response was still on its way. */
+    sl_crowd_rest(&c->proxy->crowd, &c->place);
     sl_client_enter_phase(c, SL_PHASE_KEEPALIVE);
+    c->limit_ms = limit_ms;
     sl_deadline_arm(&c->deadline, SL_PHASE_KEEPALIVE, limit_ms < left_ms ? limit_ms : left_ms);
 }
 
@@ -81,13 +94,16 @@ void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase)
     uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
 
     sl_client_enter_phase(c, phase);
+    c->limit_ms = limit_ms;
     sl_deadline_arm_since(&c->deadline, phase, c->accepted_ms, limit_ms);
 }
 
 void sl_client_end_phase_well(struct sl_client *c)
 {
-    if (c->phase != SL_PHASE_NONE && sl_deadline_is_armed(&c->deadline))
-        sl_expiry_ended_well(&c->deadline, c->proxy->counters, sl_client_limit(c, c->phase));
+    if (c->phase != SL_PHASE_NONE && sl_deadline_is_armed(&c->deadline)) {
+        struct sl_limit limit = sl_client_limit_in_force(c, c->phase);
+        sl_expiry_ended_well(&c->deadline, c->proxy->counters, &limit);
+    }
     sl_deadline_clear(&c->deadline);
 }
 
@@ -95,11 +111,14 @@ void sl_client_end_phase_well(struct sl_client *c)
 void sl_client_account(struct sl_client *c)
 {
     struct sl_counters *counters = c->proxy->counters;
+    uint64_t n_in = c->channel.n_in, n_out = sl_channel_out_bytes(&c->channel);
 
-    sl_count_add(&counters->count[SL_COUNT_CLIENT_RX], c->channel.n_in - c->n_in_counted);
-    sl_count_add(&counters->count[SL_COUNT_CLIENT_TX], c->channel.n_out - c->n_out_counted);
-    c->n_in_counted = c->channel.n_in;
-    c->n_out_counted = c->channel.n_out;
+    if (!c->channel.tcp)
+        return;
+    sl_count_add(&counters->count[SL_COUNT_CLIENT_RX], n_in - c->n_in_counted);
+    sl_count_add(&counters->count[SL_COUNT_CLIENT_TX], n_out - c->n_out_counted);
+    c->n_in_counted = n_in;
+    c->n_out_counted = n_out;
 }
 
 /* ---- the end ---- */
@@ -126,7 +145,8 @@ void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause)
 {
     char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
     struct sl_str peer, sni;
-    uint64_t limit = cause->phase != SL_PHASE_NONE ? sl_client_limit(c, cause->phase)->limit_ms : 0;
+    uint64_t limit =
+        cause->phase != SL_PHASE_NONE ? sl_client_limit_in_force(c, cause->phase).limit_ms : 0;
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
     sl_addr_write(sl_client_peer(c), &peer);
@@ -200,6 +220,7 @@ void sl_client_await_linger(struct sl_client *c)
     uint64_t left = c->linger_until_ms > now ? c->linger_until_ms - now : 0;
 
     sl_client_enter_phase(c, SL_PHASE_LINGER);
+    c->limit_ms = limit->limit_ms;
     sl_deadline_arm(&c->deadline, SL_PHASE_LINGER, limit->limit_ms < left ? limit->limit_ms : left);
 }
 
@@ -211,6 +232,18 @@ static void begin_lingering(struct sl_client *c)
     c->linger_until_ms =
         limit->total_ms == SL_UNLIMITED ? SL_UNLIMITED : sl_client_now_ms(c) + limit->total_ms;
     sl_client_await_linger(c);
+}
+
+/* Lingers from when its response has arrived; until then it is being served, and only its pace
+   counts. */
+static void linger_once_delivered(struct sl_client *c)
+{
+    begin_lingering(c);
+    if (is_delivered(c) && sl_channel_is_drained(&c->channel))
+        return;
+    sl_deadline_clear(&c->deadline);
+    sl_client_enter_phase(c, SL_PHASE_RESPONSE);
+    sl_meter_watch(&c->response, WATCH_MS);
 }
 
 /*
@@ -225,14 +258,7 @@ void sl_client_say_goodbye(struct sl_client *c)
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
         return;
     }
-    begin_lingering(c);
-    if (!is_delivered(c) ||
-        !sl_channel_is_drained(
-            &c->channel)) { /* the client is still being served: only its pace counts */
-        sl_deadline_clear(&c->deadline);
-        sl_client_enter_phase(c, SL_PHASE_RESPONSE);
-        sl_meter_watch(&c->response, WATCH_MS);
-    }
+    linger_once_delivered(c);
     sl_channel_resume(&c->channel);
 }
 
@@ -252,7 +278,6 @@ void sl_client_rest(struct sl_client *c)
 {
     sl_parser_reset(c->parser);
     c->state = SL_CLIENT_IDLE;
-    sl_crowd_rest(&c->proxy->crowd, &c->place);
     if (is_delivered(c) && !sl_channel_is_full(&c->channel)) {
         await_keepalive(c);
     } else {
@@ -273,7 +298,7 @@ void sl_client_finish_response(struct sl_client *c, bool is_request_complete)
         sl_client_rest(c);
     } else {
         c->state = SL_CLIENT_DISCARD;
-        begin_lingering(c);
+        linger_once_delivered(c);
         sl_channel_resume(&c->channel);
     }
 }
@@ -288,7 +313,8 @@ void sl_client_on_delivered(struct sl_meter *m)
         sl_exchange_on_room(c->exchange);
     else if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
         await_keepalive(c);
-    else if (c->state == SL_CLIENT_LINGER && c->phase == SL_PHASE_RESPONSE)
+    else if ((c->state == SL_CLIENT_LINGER || c->state == SL_CLIENT_DISCARD) &&
+             c->phase == SL_PHASE_RESPONSE)
         begin_lingering(c);
 }
 

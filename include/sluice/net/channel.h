@@ -3,8 +3,8 @@
  * channel: one socket, with or without TLS, as a bounded duplex stream of plaintext. The only place
  * where encryption and the event loop meet; above it nobody knows whether TLS exists.
  *
- * Life: (PROXY header) -> first byte -> (TLS handshake) -> open -> ended. A TLS session is made when
- * the peer's first bytes arrive, so that a silent peer costs a socket and nothing else.
+ * Life: (PROXY header) -> first byte -> (TLS handshake) -> open -> ended. A TLS session is made
+ * when the peer's first bytes arrive, so that a silent peer costs a socket and nothing else.
  *
  * Reading is pulled: on_readable says that there are bytes, sl_channel_peek and _consume take them.
  * What the owner leaves is kept (at most SL_CHANNEL_IN_BYTES plus one read), and the socket is not
@@ -58,20 +58,22 @@ struct sl_channel {
     struct sl_tcp *tcp; /* NULL when closed */
     const struct sl_channel_events *events;
     void *owner;
-    struct sl_tls_server *tls_server;  /* NULL: no TLS. Borrowed until the session takes a reference */
-    struct sl_tls_session *session;    /* NULL: no TLS, or not a byte has come */
-    struct sl_chunkq in;               /* plaintext the owner has left */
-    struct sl_chunkq stage;            /* plaintext to be encrypted at the end of the turn (TLS only) */
-    struct sl_span fresh;              /* plaintext of the event under way; lives in a loop buffer */
+    struct sl_tls_server
+        *tls_server;                /* NULL: no TLS. Borrowed until the session takes a reference */
+    struct sl_tls_session *session; /* NULL: no TLS, or not a byte has come */
+    struct sl_chunkq in;            /* plaintext the owner has left */
+    struct sl_chunkq stage; /* plaintext to be encrypted at the end of the turn (TLS only) */
+    struct sl_span fresh;   /* plaintext of the event under way; lives in a loop buffer */
     struct sl_deferred resume, flush;
-    char *collected;                   /* part of a PROXY header or of the first record; or NULL */
+    char *collected; /* part of a PROXY header or of the first record; or NULL */
     uint16_t n_collected;
-    uint8_t stage_of_life;             /* enum sl_channel_stage */
+    uint8_t stage_of_life; /* enum sl_channel_stage */
     bool is_paused, is_reading;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
-    uint64_t n_raw_in;                 /* bytes received from the socket */
-    uint64_t n_in, n_out;              /* plaintext bytes delivered / written as bodies */
+    uint64_t n_raw_in; /* bytes received from the socket */
+    uint64_t n_in;     /* plaintext bytes delivered */
+    uint64_t n_out;    /* plaintext bytes encrypted (TLS only) */
 };
 
 /* ---- life ---- */
@@ -91,7 +93,8 @@ enum sl_channel_close {
 };
 /* Idempotent; no event follows. The memory is the owner's. */
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how);
-void sl_channel_set_events(struct sl_channel *ch, const struct sl_channel_events *events, void *owner);
+void sl_channel_set_events(struct sl_channel *ch, const struct sl_channel_events *events,
+                           void *owner);
 
 /* ---- reading ---- */
 
@@ -100,7 +103,8 @@ struct sl_span sl_channel_peek(const struct sl_channel *ch);
 void sl_channel_consume(struct sl_channel *ch, size_t n);
 /* No on_readable until resume; the socket is not read. */
 void sl_channel_pause(struct sl_channel *ch);
-/* Goes on: first with bytes that are inside, then with the socket. As a deferred call, never by recursion. */
+/* Goes on: first with bytes that are inside, then with the socket. As a deferred call, never by
+ * recursion. */
 void sl_channel_resume(struct sl_channel *ch);
 
 /* ---- writing ---- */
@@ -120,6 +124,8 @@ bool sl_channel_is_full(const struct sl_channel *ch);
 /* Wire bytes handed over / not yet acknowledged by the peer's kernel. */
 uint64_t sl_channel_written_bytes(const struct sl_channel *ch);
 uint64_t sl_channel_unacked_bytes(const struct sl_channel *ch);
+/* Plaintext bytes written so far: with TLS those that were encrypted. */
+uint64_t sl_channel_out_bytes(const struct sl_channel *ch);
 /* Nothing waits in user space. */
 bool sl_channel_is_drained(const struct sl_channel *ch);
 /* Empty without TLS or SNI. */
