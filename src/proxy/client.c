@@ -260,15 +260,17 @@ static void on_deadline(struct sl_deadline *d)
 {
     struct sl_client *c = sl_container_of(d, struct sl_client, deadline);
     enum sl_phase phase = d->phase;
+    struct sl_limit limit = sl_client_limit_in_force(c, phase);
 
-    if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c))
+    if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {
         sl_client_say_goodbye(c);
-    else if (sl_expiry_cuts(c->proxy, phase, sl_client_limit(c, phase), sl_client_peer(c)))
+    } else if (sl_expiry_cuts(c->proxy, phase, &limit, sl_client_peer(c))) {
         cut_in_phase(c, phase);
-    else if (phase == SL_PHASE_FIRST_BYTE &&
-             c->has_tls) /* not enforced: the next one still holds */
-        sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms,
-                              sl_client_limit(c, SL_PHASE_TLS_HANDSHAKE)->limit_ms);
+    } else if (phase == SL_PHASE_FIRST_BYTE && c->has_tls) {
+        /* not enforced: the next one still holds */
+        c->limit_ms = sl_client_limit(c, SL_PHASE_TLS_HANDSHAKE)->limit_ms;
+        sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms, c->limit_ms);
+    }
 }
 
 /* ---- life ---- */
@@ -301,6 +303,22 @@ static void unmake(struct sl_client *c)
     free(c);
 }
 
+/* One line a second: those who are turned away come in floods. */
+static void log_refusal(struct sl_proxy *proxy)
+{
+    uint64_t now = sl_loop_now_ms(proxy->loop);
+
+    proxy->n_refused_unsaid++;
+    if (proxy->refused_ms && now - proxy->refused_ms < 1000)
+        return;
+    sl_log(SL_LOG_WARN,
+           "connections refused: %llu since the last such line; all %zu of this worker are in use "
+           "(limits.max_connections)",
+           (unsigned long long)proxy->n_refused_unsaid, proxy->crowd.n_clients);
+    proxy->refused_ms = now;
+    proxy->n_refused_unsaid = 0;
+}
+
 void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, size_t index)
 {
     struct sl_counters *counters = proxy->counters;
@@ -314,6 +332,8 @@ void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, 
     if (!c) { /* the listener closes what is not taken */
         sl_count_add(&counters->count[SL_COUNT_REFUSED], 1);
         sl_count_add(&counters->count[SL_COUNT_CLOSED], 1);
+        if (is_refused)
+            log_refusal(proxy);
         return;
     }
     bool has_header = c->listener->config->proxy_protocol == SL_PROXY_PROTOCOL_REQUIRED;

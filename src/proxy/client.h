@@ -53,6 +53,7 @@ struct sl_client {
     enum sl_client_state state;
     enum sl_phase phase; /* the gauge it is counted under */
     uint64_t phase_since_ms;
+    uint64_t limit_ms; /* in force for the deadline: under pressure less than configured */
     uint64_t accepted_ms, began_ms; /* began: first byte of the present request */
     uint64_t linger_until_ms, n_lingered;
     uint64_t n_requests;

@@ -16,6 +16,8 @@ bool sl_client_is_closed(const struct sl_client *c);
 uint64_t sl_client_now_ms(const struct sl_client *c);
 /* The listener's limits: for the phases before a request, and linger. */
 const struct sl_limit *sl_client_limit(const struct sl_client *c, enum sl_phase phase);
+/* The same as it was when the phase began: pressure may have made it shorter. */
+struct sl_limit sl_client_limit_in_force(const struct sl_client *c, enum sl_phase phase);
 /* Which gauge it is counted under. */
 void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase);
 /* Begins a phase in which the client is awaited. */

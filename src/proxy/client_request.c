@@ -18,8 +18,8 @@
 void sl_client_refuse_head(struct sl_client *c, int status, const char *why, const char *rule,
                            const struct sl_cause *cause)
 {
-    char peer_buf[SL_ADDR_TEXT_BYTES];
-    struct sl_str peer;
+    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
+    struct sl_str peer, sni;
     struct sl_reply reply = {.status = status,
                              .why = why,
                              .via = c->set->plan->config->forwarding.via,
@@ -28,13 +28,16 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
     c->origin.peer = sl_client_peer(c);
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
     sl_addr_write(c->origin.peer, &peer);
+    sl_str_init(&sni, sni_buf, sizeof(sni_buf));
+    sl_str_add_json(&sni, sl_channel_sni(&c->channel));
     sl_log(SL_LOG_INFO,
-           "request refused: peer=%s status=%d rule=%s phase=%s error=%s bytes_in=%llu "
-           "after=%llums limit=%llums",
-           peer_buf, status, rule, sl_phase_key(cause->phase), sl_err_name(cause->err),
+           "request refused: peer=%s listener=%s sni=%s status=%d rule=%s phase=%s error=%s "
+           "bytes_in=%llu after=%llums limit=%llums",
+           peer_buf, c->listener->config->name, sni.len ? sni_buf : "-", status, rule,
+           sl_phase_key(cause->phase), sl_err_name(cause->err),
            (unsigned long long)c->channel.n_raw_in,
            (unsigned long long)(sl_client_now_ms(c) - c->began_ms),
-           (unsigned long long)sl_client_limit(c, SL_PHASE_REQUEST_HEADER)->limit_ms);
+           (unsigned long long)sl_client_limit_in_force(c, cause->phase).limit_ms);
     sl_count_add(&c->proxy->counters->count[SL_COUNT_REQUESTS], 1);
     sl_count_add(&c->proxy->counters->responses[status / 100], 1);
     sl_access_write_refusal(c->proxy, c->set, &c->origin, status, rule, cause);
@@ -99,7 +102,7 @@ static void on_parsed_end(struct sl_client *c)
     if (c->exchange)
         sl_exchange_on_body_end(c->exchange, sl_parser_trailers(c->parser));
     else if (c->state == SL_CLIENT_DISCARD)
-        sl_client_rest(c);
+        sl_client_finish_response(c, true);
 }
 
 /* One event of the parser. False: it needs more bytes, or there is nothing more to do. */

@@ -23,6 +23,8 @@ struct sl_proxy {
 
     uint64_t id_seed[2];       /* request ids: a random start and a count */
     uint64_t accept_failed_ms; /* when an accept failure was last logged */
+    uint64_t refused_ms;       /* the same for clients that found no place */
+    uint64_t n_refused_unsaid; /* of those, since then */
 
     bool is_draining;
     struct sl_deadline drain;

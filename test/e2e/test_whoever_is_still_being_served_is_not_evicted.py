@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A response that a slow client still reads is never cut to make room: its exchange is over, but the client does not rest."""
+
+
+def test_no_place_for_a_newcomer(sluice, upstream):
+    n = 6_000_000
+    proxy = sluice(upstream(), tls="off", limits={"max_connections": 1})
+    reader = proxy.client(rcvbuf=4096).request("GET", f"/bytes/{n}")
+    while not proxy.access():  # written once the last byte has left the upstream
+        reader.reader.buffer += reader.recv(65536)
+    assert proxy.now_in("response") == 1
+    assert proxy.connect().end() == "fin"
+    proxy.wait_log(r"connections refused: 1 ")
+    response = reader.response()
+    assert response.status == 200 and len(response.body) == n
+    proxy.wait_phase("keepalive")
+    assert proxy.client().get("/bytes/1").status == 200, "now it rests, and makes room"
+    assert reader.end() == "fin"
