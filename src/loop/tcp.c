@@ -363,19 +363,30 @@ static void on_closed(uv_handle_t *handle)
     free(tcp);
 }
 
+/* Tries the queue once more. False: some of it is lost, and a FIN would hide that. */
+static bool can_fin(struct sl_tcp *tcp)
+{
+    size_t n_offered = 0, n_taken = 0;
+
+    if (tcp->is_shut) /* the FIN is out already */
+        return true;
+    while (is_writable(tcp) && !sl_chunkq_is_empty(&tcp->out) && n_taken == n_offered) {
+        n_offered = offer(tcp, NULL, 0, &n_taken);
+        sl_chunkq_consume(&tcp->out, n_taken);
+    }
+    return sl_chunkq_is_empty(&tcp->out);
+}
+
 void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
 {
     struct sl_tcp *tcp = *ptcp;
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    size_t n;
 
     if (!tcp)
         return;
     *ptcp = NULL;
-    if (how == SL_TCP_FIN && is_writable(tcp) && !tcp->is_shut)
-        offer(tcp, NULL, 0, &n);
     /* Not uv_tcp_close_reset: it refuses in states where this works. */
-    if (how == SL_TCP_RESET)
+    if (how == SL_TCP_RESET || !can_fin(tcp))
         setsockopt(fd_of(tcp), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     tcp->events = NULL;
     tcp->owner = NULL;

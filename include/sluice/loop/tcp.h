@@ -42,7 +42,8 @@ struct sl_tcp_events {
 };
 
 enum sl_tcp_close {
-    SL_TCP_FIN,   /* whatever the kernel has is still delivered; `out` is tried once more, then dropped */
+    SL_TCP_FIN,   /* whatever the kernel has is still delivered. `out` is tried once more; what does not
+                     fit is lost, and then it is RST: nobody may take a cut for an end */
     SL_TCP_RESET, /* RST: whatever is unsent is dropped, nothing lingers */
 };
 

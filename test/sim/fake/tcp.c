@@ -267,6 +267,8 @@ void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
     tcp->is_reading = false;
     if (how == SL_TCP_FIN)
         push(tcp);
+    if (!sl_chunkq_is_empty(&tcp->out))
+        how = SL_TCP_RESET; /* what is lost is seen to be lost */
     tcp->events = NULL;
     tcp->owner = NULL;
     sl_deferred_cancel(&tcp->later);

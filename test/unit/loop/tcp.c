@@ -657,6 +657,19 @@ static void close_delivers_what_was_accepted_and_a_fin(void **state)
     close_world(&o);
 }
 
+static void close_over_bytes_that_do_not_fit_resets(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair(&o);
+
+    fill(&o, 0);
+    assert_true(sl_tcp_out(o.tcp)->n_bytes > 0);
+    sl_tcp_close(&o.tcp, SL_TCP_FIN);
+    world_spin(o.w, 20);
+    assert_int_equal(peer_sees(p), PEER_RESET);
+    close_world(&o);
+}
+
 static void close_with_reset_is_seen_as_one(void **state)
 {
     struct owner o;
@@ -944,6 +957,7 @@ int main(void)
         cmocka_unit_test(one_that_has_half_closed_may_still_die),
         cmocka_unit_test(shutdown_sends_fin_behind_the_queue),
         cmocka_unit_test(close_delivers_what_was_accepted_and_a_fin),
+        cmocka_unit_test(close_over_bytes_that_do_not_fit_resets),
         cmocka_unit_test(close_with_reset_is_seen_as_one),
         cmocka_unit_test(close_over_unread_bytes_resets),
         cmocka_unit_test(an_owner_may_close_within_any_event),

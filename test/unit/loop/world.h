@@ -50,7 +50,7 @@ void peer_send(struct peer *p, const void *bytes, size_t n);
 size_t peer_take(struct peer *p, char *buf, size_t n);
 void peer_fin(struct peer *p);
 void peer_reset(struct peer *p);
-/* Everything that was sent has been taken: what comes next? */
+/* Everything that was sent has been taken, unless it was a reset: what comes next? */
 enum peer_saw peer_sees(struct peer *p);
 
 #endif
