@@ -155,12 +155,30 @@ static struct sl_span unix_path(const struct sl_addr *a)
     return a->len > start ? sl_span(path, strnlen(path, a->len - start)) : SL_SPAN("");
 }
 
+/* By hand: inet_ntop() goes through sprintf(), and this is done for every request. */
+static void write_v4(const unsigned char bytes[4], struct sl_str *s)
+{
+    char buf[INET_ADDRSTRLEN], *to = buf;
+    for (size_t i = 0; i < 4; i++) {
+        unsigned n = bytes[i];
+        if (i)
+            *to++ = '.';
+        if (n >= 100)
+            *to++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *to++ = (char)('0' + n / 10 % 10);
+        *to++ = (char)('0' + n % 10);
+    }
+    sl_str_add(s, sl_span(buf, (size_t)(to - buf)));
+}
+
 static void write_ip(const unsigned char bytes[16], struct sl_str *s)
 {
     char buf[INET6_ADDRSTRLEN];
-    const char *text = is_v4(bytes) ? inet_ntop(AF_INET, bytes + 12, buf, sizeof(buf))
-                                    : inet_ntop(AF_INET6, bytes, buf, sizeof(buf));
-    sl_str_addz(s, text);
+    if (is_v4(bytes))
+        write_v4(bytes + 12, s);
+    else
+        sl_str_addz(s, inet_ntop(AF_INET6, bytes, buf, sizeof(buf)));
 }
 
 void sl_addr_write(const struct sl_addr *a, struct sl_str *s)

@@ -41,6 +41,21 @@ static inline bool sl_are_plain(const char *p, uint8_t lowest)
     return ((x | (x - ones * lowest) | (x + ones)) & ones << 7) == 0;
 }
 
+/* Where the run of bytes of these classes that begins at p ends. `lowest`: from there to '~' all
+   bytes are in the classes; most values and targets hold nothing else, and go by eight a step. */
+static inline const char *sl_bytes_run(const char *p, const char *end, int classes, uint8_t lowest)
+{
+    for (;;) {
+        while (end - p >= 8 && sl_are_plain(p, lowest))
+            p += 8;
+        const char *stop = end - p >= 8 ? p + 8 : end;
+        while (p < stop && sl_byte_is(*p, classes))
+            p++;
+        if (p < stop || p == end)
+            return p;
+    }
+}
+
 static inline bool sl_is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -48,27 +48,43 @@ static void put(struct stage *s, struct sl_span bytes)
     s->n += bytes.len;
 }
 
-static void put_field(struct stage *s, struct sl_span name, struct sl_span value)
+static char *copy(char *to, struct sl_span bytes)
 {
-    put(s, name);
-    put(s, SL_SPAN(": "));
-    put(s, value);
-    put(s, SL_SPAN("\r\n"));
+    if (bytes.len)
+        memcpy(to, bytes.ptr, bytes.len);
+    return to + bytes.len;
 }
 
-/* Free of CR, LF and NUL? Most values are plain text and go by eight bytes a step. */
+static void put_field(struct stage *s, struct sl_span name, struct sl_span value)
+{
+    size_t n = name.len + value.len + 4;
+    if (n > STAGE_BYTES) {
+        put(s, name);
+        put(s, SL_SPAN(": "));
+        put(s, value);
+        put(s, SL_SPAN("\r\n"));
+        return;
+    }
+    if (n > STAGE_BYTES - s->n)
+        flush(s);
+    char *to = copy(s->buf + s->n, name);
+    to = copy(copy(to, SL_SPAN(": ")), value);
+    copy(to, SL_SPAN("\r\n"));
+    s->n += n;
+}
+
+/* Free of CR, LF and NUL? Most names and values are plain text and go by eight bytes a step, the
+   last step over some bytes of the one before. */
 static bool is_one_line(struct sl_span s)
 {
     size_t i = 0;
-    while (i < s.len) {
-        if (s.len - i >= 8 && sl_are_plain(s.ptr + i, ' ')) {
-            i += 8;
-            continue;
-        }
+    while (s.len - i >= 8 && sl_are_plain(s.ptr + i, ' '))
+        i += 8;
+    if (s.len >= 8 && s.len - i < 8 && sl_are_plain(s.ptr + s.len - 8, ' '))
+        return true;
+    for (; i < s.len; i++)
         if (s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0')
             return false;
-        i++;
-    }
     return true;
 }
 

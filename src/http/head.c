@@ -26,13 +26,29 @@
 #define FIRST_BYTES  1024
 #define FIRST_FIELDS 16
 
-static const struct {
-    const char *text;
-    uint8_t len;
-} names[SL_N_FIELD_IDS] = {[SL_FIELD_OTHER] = {"", 0},
-#define X(sym, name) [SL_FIELD_##sym] = {name, sizeof(name) - 1},
-                           SL_FIELDS(X)
+static const char *const names[SL_N_FIELD_IDS] = {[SL_FIELD_OTHER] = "",
+#define X(sym, name) [SL_FIELD_##sym] = (name),
+                                                  SL_FIELDS(X)
 #undef X
+};
+
+/* Few names have the same length, so the length alone leaves next to nothing to compare. A unit
+   test looks up every name. */
+static const uint8_t ids_by_length[][5] = {
+    [2] = {SL_FIELD_TE},
+    [3] = {SL_FIELD_VIA},
+    [4] = {SL_FIELD_DATE, SL_FIELD_HOST},
+    [6] = {SL_FIELD_EXPECT, SL_FIELD_SERVER},
+    [7] = {SL_FIELD_REFERER, SL_FIELD_TRAILER, SL_FIELD_UPGRADE},
+    [9] = {SL_FIELD_FORWARDED, SL_FIELD_X_REAL_IP},
+    [10] = {SL_FIELD_CONNECTION, SL_FIELD_KEEP_ALIVE, SL_FIELD_USER_AGENT},
+    [12] = {SL_FIELD_CONTENT_TYPE, SL_FIELD_PROXY_STATUS, SL_FIELD_X_REQUEST_ID},
+    [14] = {SL_FIELD_CONTENT_LENGTH, SL_FIELD_HTTP2_SETTINGS},
+    [15] = {SL_FIELD_X_FORWARDED_FOR},
+    [16] = {SL_FIELD_PROXY_CONNECTION, SL_FIELD_X_FORWARDED_HOST, SL_FIELD_X_FORWARDED_PORT},
+    [17] = {SL_FIELD_TRANSFER_ENCODING, SL_FIELD_X_FORWARDED_PROTO},
+    [18] = {SL_FIELD_PROXY_AUTHENTICATE},
+    [19] = {SL_FIELD_PROXY_AUTHORIZATION},
 };
 
 void sl_head_init(struct sl_head *h, const struct sl_head_limits *limits)
@@ -111,12 +127,18 @@ struct sl_field *sl_head_push(struct sl_head *h)
     return f;
 }
 
+static void note_id(struct sl_head *h, struct sl_field *f, enum sl_field_id id)
+{
+    f->id = (uint16_t)id;
+    h->ids |= SL_FIELD_BIT(id);
+}
+
 void sl_head_settle(struct sl_head *h, struct sl_field *f)
 {
     struct sl_span value = sl_span_trim(sl_span(h->text + f->value, f->value_len));
     f->value = (uint32_t)(value.ptr - h->text);
     f->value_len = (uint32_t)value.len;
-    f->id = (uint16_t)sl_field_id(sl_span(h->text + f->name, f->name_len));
+    note_id(h, f, sl_field_id(sl_span(h->text + f->name, f->name_len)));
 }
 
 static uint32_t append(struct sl_head *h, struct sl_span bytes)
@@ -130,10 +152,8 @@ static uint32_t append(struct sl_head *h, struct sl_span bytes)
 
 static bool is_value(struct sl_span s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (!sl_byte_is(s.ptr[i], SL_BYTE_VALUE))
-            return false;
-    return true;
+    const char *end = s.len ? s.ptr + s.len : NULL;
+    return s.len == 0 || sl_bytes_run(s.ptr, end, SL_BYTE_VALUE, ' ') == end;
 }
 
 /* `s`, wherever the text is now: what is added may be a part of the same head, and text moves. */
@@ -161,7 +181,7 @@ int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value)
     struct sl_field *f = sl_head_push(h);
     if (!f)
         return SL_ERR_MEMORY;
-    f->id = (uint16_t)sl_field_id(name);
+    note_id(h, f, sl_field_id(name));
     f->name = append(h, name);
     f->name_len = (uint32_t)name.len;
     f->value = append(h, value);
@@ -235,6 +255,8 @@ struct sl_span sl_head_reason(const struct sl_head *h)
 const struct sl_field *sl_head_find(const struct sl_head *h, enum sl_field_id id,
                                     const struct sl_field *after)
 {
+    if (!(h->ids & SL_FIELD_BIT(id)))
+        return NULL;
     for (size_t i = after ? (size_t)(after - h->fields) + 1 : 0; i < h->n_fields; i++)
         if (h->fields[i].id == id && !h->fields[i].is_dropped)
             return &h->fields[i];
@@ -243,8 +265,15 @@ const struct sl_field *sl_head_find(const struct sl_head *h, enum sl_field_id id
 
 void sl_head_drop(struct sl_head *h, enum sl_field_id id)
 {
+    sl_head_drop_all(h, SL_FIELD_BIT(id));
+}
+
+void sl_head_drop_all(struct sl_head *h, uint64_t ids)
+{
+    if (!(h->ids & ids))
+        return;
     for (size_t i = 0; i < h->n_fields; i++)
-        if (h->fields[i].id == id)
+        if (SL_FIELD_BIT(h->fields[i].id) & ids)
             h->fields[i].is_dropped = true;
 }
 
@@ -290,13 +319,11 @@ bool sl_list_next(struct sl_span *rest, struct sl_span *out_member)
 
 enum sl_field_id sl_field_id(struct sl_span name)
 {
-    if (!name.len)
+    if (name.len >= SL_N_ELEMENTS(ids_by_length))
         return SL_FIELD_OTHER;
-    char last = sl_ascii_lower(name.ptr[name.len - 1]);
-    for (int id = SL_FIELD_OTHER + 1; id < SL_N_FIELD_IDS; id++)
-        if (names[id].len == name.len && names[id].text[name.len - 1] == last &&
-            sl_span_ieq(name, sl_span(names[id].text, names[id].len)))
-            return (enum sl_field_id)id;
+    for (const uint8_t *id = ids_by_length[name.len]; *id != SL_FIELD_OTHER; id++)
+        if (sl_span_ieq(name, sl_span(names[*id], name.len)))
+            return (enum sl_field_id) * id;
     return SL_FIELD_OTHER;
 }
 

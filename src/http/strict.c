@@ -287,26 +287,11 @@ static const struct sl_refusal *step(struct sl_strict *s, char c)
     }
 }
 
-/* Where the run of bytes of this class ends. `lowest`: from there to '~' all bytes are in the
-   class; most values and targets hold nothing else, and go by eight bytes a step. */
-static const char *run(const char *p, const char *end, int classes, uint8_t lowest)
-{
-    for (;;) {
-        while (end - p >= 8 && sl_are_plain(p, lowest))
-            p += 8;
-        const char *stop = end - p >= 8 ? p + 8 : end;
-        while (p < stop && sl_byte_is(*p, classes))
-            p++;
-        if (p < stop || p == end)
-            return p;
-    }
-}
-
 /* Skips the bytes at p that leave the state as it is. */
 static const char *skip(struct sl_strict *s, const char *p, const char *end)
 {
     if (s->state == VALUE)
-        return run(p, end, SL_BYTE_VALUE, ' ');
+        return sl_bytes_run(p, end, SL_BYTE_VALUE, ' ');
     if (s->state == NAME) {
         while (p < end && sl_byte_is(*p, SL_BYTE_TOKEN))
             p++;
@@ -316,7 +301,7 @@ static const char *skip(struct sl_strict *s, const char *p, const char *end)
         return p;
     if ((size_t)(end - p) > s->max_target - s->n_target)
         end = p + (s->max_target - s->n_target);
-    const char *stop = run(p, end, SL_BYTE_TARGET, '!');
+    const char *stop = sl_bytes_run(p, end, SL_BYTE_TARGET, '!');
     s->n_target += (uint32_t)(stop - p);
     return stop;
 }

@@ -10,7 +10,6 @@
  */
 #include "rewrite.h"
 
-#include <stdio.h>
 #include <time.h>
 #include <sluice/tls/server.h>
 #include "inner.h"
@@ -35,9 +34,22 @@ static bool is_protected(enum sl_field_id id)
     }
 }
 
-static void drop_hop_by_hop(struct sl_head *head, bool keeps_upgrade)
+#define HOP_BY_HOP                                                                                 \
+    (SL_FIELD_BIT(SL_FIELD_CONNECTION) | SL_FIELD_BIT(SL_FIELD_KEEP_ALIVE) |                       \
+     SL_FIELD_BIT(SL_FIELD_PROXY_CONNECTION) | SL_FIELD_BIT(SL_FIELD_TE) |                         \
+     SL_FIELD_BIT(SL_FIELD_UPGRADE) | SL_FIELD_BIT(SL_FIELD_HTTP2_SETTINGS))
+
+/* What only a trusted peer may say of where a request comes from. */
+#define FORWARDING                                                                                 \
+    (SL_FIELD_BIT(SL_FIELD_FORWARDED) | SL_FIELD_BIT(SL_FIELD_X_FORWARDED_FOR) |                   \
+     SL_FIELD_BIT(SL_FIELD_X_FORWARDED_PROTO) | SL_FIELD_BIT(SL_FIELD_X_FORWARDED_HOST) |          \
+     SL_FIELD_BIT(SL_FIELD_X_FORWARDED_PORT) | SL_FIELD_BIT(SL_FIELD_X_REAL_IP))
+
+/* Hop-by-hop fields, what Connection nominates, and all of the set `others`. */
+static void drop_hop_by_hop(struct sl_head *head, bool keeps_upgrade, uint64_t others)
 {
     const struct sl_field *f = NULL;
+    uint64_t kept = keeps_upgrade ? SL_FIELD_BIT(SL_FIELD_UPGRADE) : 0;
 
     while ((f = sl_head_find(head, SL_FIELD_CONNECTION, f))) {
         struct sl_span rest = sl_head_value(head, f), name;
@@ -47,13 +59,7 @@ static void drop_hop_by_hop(struct sl_head *head, bool keeps_upgrade)
                 sl_head_drop_named(head, name);
         }
     }
-    sl_head_drop(head, SL_FIELD_CONNECTION);
-    sl_head_drop(head, SL_FIELD_KEEP_ALIVE);
-    sl_head_drop(head, SL_FIELD_PROXY_CONNECTION);
-    sl_head_drop(head, SL_FIELD_TE);
-    if (!keeps_upgrade)
-        sl_head_drop(head, SL_FIELD_UPGRADE);
-    sl_head_drop_named(head, SL_SPAN("http2-settings"));
+    sl_head_drop_all(head, (HOP_BY_HOP & ~kept) | others);
 }
 
 bool sl_rewrite_has_underscore(const struct sl_head *head)
@@ -98,18 +104,17 @@ static void take_list(struct sl_head *head, enum sl_field_id id, struct sl_str *
     sl_head_drop(head, id);
 }
 
-/* Adds one member to what a trusted peer wrote, or begins the list. */
-static int extend_list(struct sl_head *head, enum sl_field_id id, struct sl_span name, bool is_kept,
+/* Adds one member to what is there, or begins the list. */
+static int extend_list(struct sl_head *head, enum sl_field_id id, struct sl_span name,
                        struct sl_span member)
 {
     char buf[LIST_BYTES];
     struct sl_str list;
 
+    if (!sl_head_find(head, id, NULL))
+        return sl_head_add(head, name, member);
     sl_str_init(&list, buf, sizeof(buf));
-    if (is_kept)
-        take_list(head, id, &list);
-    else
-        sl_head_drop(head, id);
+    take_list(head, id, &list);
     if (list.len)
         sl_str_addz(&list, ", ");
     sl_str_add(&list, member);
@@ -127,7 +132,7 @@ static bool is_plain(struct sl_span s)
     return s.len > 0;
 }
 
-static void write_forwarded(const struct sl_exchange *x, struct sl_span host, struct sl_str *s)
+static void write_forwarded(const struct sl_exchange *x, struct sl_span peer, struct sl_str *s)
 {
     bool is_v6 = x->origin.peer->storage.ss_family == AF_INET6;
 
@@ -135,45 +140,39 @@ static void write_forwarded(const struct sl_exchange *x, struct sl_span host, st
     if (sl_addr_is_unix(x->origin.peer))
         sl_str_addz(s, "_unix"); /* an obfuscated identifier, RFC 7239 section 6.3 */
     else
-        sl_addr_write_host(x->origin.peer, s);
+        sl_str_add(s, peer);
     if (is_v6)
         sl_str_addz(s, "]\"");
-    if (is_plain(host)) {
+    if (is_plain(x->host)) {
         sl_str_addz(s, ";host=\"");
-        sl_str_add(s, host);
+        sl_str_add(s, x->host);
         sl_str_add_char(s, '"');
     }
     sl_str_addz(s, x->origin.is_tls ? ";proto=https" : ";proto=http");
 }
 
-static int add_forwarding(struct sl_exchange *x, bool is_from_trusted)
+/* Fields that are not to be believed are dropped by now. */
+static int add_forwarding(struct sl_exchange *x)
 {
     char peer_buf[SL_ADDR_TEXT_BYTES], forwarded_buf[LIST_BYTES];
     struct sl_str peer, forwarded;
     struct sl_head *head = x->head;
-    int err = 0;
+    int err;
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
     sl_addr_write_host(x->origin.peer, &peer);
     sl_str_init(&forwarded, forwarded_buf, sizeof(forwarded_buf));
-    write_forwarded(x, x->host, &forwarded);
+    write_forwarded(x, sl_str_span(&peer), &forwarded);
 
-    if (!is_from_trusted) {
-        sl_head_drop(head, SL_FIELD_X_FORWARDED_PROTO);
-        sl_head_drop(head, SL_FIELD_X_FORWARDED_HOST);
-        sl_head_drop(head, SL_FIELD_X_FORWARDED_PORT);
-        sl_head_drop(head, SL_FIELD_X_REAL_IP);
-    }
-    if (err == 0)
-        err = extend_list(head, SL_FIELD_X_FORWARDED_FOR, SL_SPAN("X-Forwarded-For"),
-                          is_from_trusted, sl_str_span(&peer));
+    err =
+        extend_list(head, SL_FIELD_X_FORWARDED_FOR, SL_SPAN("X-Forwarded-For"), sl_str_span(&peer));
     if (err == 0 && !sl_head_find(head, SL_FIELD_X_FORWARDED_PROTO, NULL))
         err = sl_head_add(head, SL_SPAN("X-Forwarded-Proto"),
                           x->origin.is_tls ? SL_SPAN("https") : SL_SPAN("http"));
     if (err == 0 && x->host.len && !sl_head_find(head, SL_FIELD_X_FORWARDED_HOST, NULL))
         err = sl_head_add(head, SL_SPAN("X-Forwarded-Host"), x->host);
     if (err == 0)
-        err = extend_list(head, SL_FIELD_FORWARDED, SL_SPAN("Forwarded"), is_from_trusted,
+        err = extend_list(head, SL_FIELD_FORWARDED, SL_SPAN("Forwarded"),
                           forwarded.is_cut ? SL_SPAN("for=unknown") : sl_str_span(&forwarded));
     return err;
 }
@@ -220,6 +219,15 @@ static bool is_fit_id(struct sl_span id)
     return true;
 }
 
+/* 16 digits. */
+static void write_hex(char *to, uint64_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = 15; i >= 0; i--, n >>= 4)
+        to[i] = digits[n & 15];
+}
+
 void sl_rewrite_request_id(struct sl_exchange *x)
 {
     const struct sl_field *f = sl_head_find(x->head, SL_FIELD_X_REQUEST_ID, NULL);
@@ -232,30 +240,32 @@ void sl_rewrite_request_id(struct sl_exchange *x)
         return;
     }
     /* Unique, not secret: a random number per worker, and a count. */
-    snprintf(x->request_id, sizeof(x->request_id), "%016llx%016llx", (unsigned long long)seed[0],
-             (unsigned long long)seed[1]++);
+    write_hex(x->request_id, seed[0]);
+    write_hex(x->request_id + 16, seed[1]++);
+    x->request_id[32] = '\0';
 }
 
 int sl_rewrite_request(struct sl_exchange *x)
 {
     const struct sl_config *config = x->set->plan->config;
     struct sl_head *head = x->head;
+    uint64_t dropped =
+        SL_FIELD_BIT(SL_FIELD_PROXY_AUTHORIZATION) | SL_FIELD_BIT(SL_FIELD_X_REQUEST_ID);
 
-    drop_hop_by_hop(head, x->is_upgrade);
-    sl_head_drop(head, SL_FIELD_PROXY_AUTHORIZATION);
+    if (!x->framing.expects_continue)
+        dropped |= SL_FIELD_BIT(SL_FIELD_EXPECT);
+    if (!is_trusted(config, x->origin.peer))
+        dropped |= FORWARDING;
+    drop_hop_by_hop(head, x->is_upgrade, dropped);
     if (config->forwarding.underscores == SL_UNDERSCORES_DROP)
         drop_underscores(head);
-    if (!x->framing.expects_continue)
-        sl_head_drop(head, SL_FIELD_EXPECT);
     int err = set_host(x);
     if (err == 0)
-        err = add_forwarding(x, is_trusted(config, x->origin.peer));
+        err = add_forwarding(x);
     if (err == 0)
         err = add_via(x, head);
-    if (err == 0) {
-        sl_head_drop(head, SL_FIELD_X_REQUEST_ID);
+    if (err == 0)
         err = sl_head_add(head, SL_SPAN("X-Request-Id"), sl_span_str(x->request_id));
-    }
     return err;
 }
 
@@ -280,8 +290,7 @@ int sl_rewrite_response(const struct sl_exchange *x, struct sl_head *head)
     bool is_switch = head->status == 101;
     int err = 0;
 
-    drop_hop_by_hop(head, is_switch);
-    sl_head_drop(head, SL_FIELD_PROXY_AUTHENTICATE);
+    drop_hop_by_hop(head, is_switch, SL_FIELD_BIT(SL_FIELD_PROXY_AUTHENTICATE));
     if (head->status >= 200 && !sl_head_find(head, SL_FIELD_DATE, NULL))
         err = add_date(head);
     if (err == 0)

@@ -49,7 +49,7 @@ static inline bool sl_span_ieq(struct sl_span a, struct sl_span b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (sl_ascii_lower(a.ptr[i]) != sl_ascii_lower(b.ptr[i]))
+        if (a.ptr[i] != b.ptr[i] && sl_ascii_lower(a.ptr[i]) != sl_ascii_lower(b.ptr[i]))
             return false;
     return true;
 }

@@ -22,6 +22,7 @@
     X(EXPECT, "expect")                                                                            \
     X(FORWARDED, "forwarded")                                                                      \
     X(HOST, "host")                                                                                \
+    X(HTTP2_SETTINGS, "http2-settings")                                                            \
     X(KEEP_ALIVE, "keep-alive")                                                                    \
     X(PROXY_AUTHENTICATE, "proxy-authenticate")                                                    \
     X(PROXY_AUTHORIZATION, "proxy-authorization")                                                  \
@@ -49,6 +50,10 @@ enum sl_field_id {
 #undef X
     SL_N_FIELD_IDS
 };
+
+/* Sets of ids. */
+#define SL_FIELD_BIT(id_) (UINT64_C(1) << (id_))
+_Static_assert(SL_N_FIELD_IDS <= 64, "a set of ids is 64 bits");
 
 /* Methods whose meaning matters here; every other token is SL_METHOD_OTHER. */
 enum sl_method {
@@ -82,6 +87,7 @@ struct sl_head {
     size_t n_text, text_cap;
     struct sl_field *fields;
     size_t n_fields, fields_cap;
+    uint64_t ids; /* of all fields, dropped ones too: what is not there need not be looked for */
     struct sl_head_limits limits;
 
     bool is_request;
@@ -117,8 +123,9 @@ struct sl_span sl_head_reason(const struct sl_head *h);
 /* The next field (not dropped) with this id behind `after`; NULL if none. Start with NULL. */
 const struct sl_field *sl_head_find(const struct sl_head *h, enum sl_field_id id,
                                     const struct sl_field *after);
-/* Marks every field with this id / this name as dropped. */
+/* Marks every field with this id / with an id of this set / with this name as dropped. */
 void sl_head_drop(struct sl_head *h, enum sl_field_id id);
+void sl_head_drop_all(struct sl_head *h, uint64_t ids);
 void sl_head_drop_named(struct sl_head *h, struct sl_span name);
 /* Is `token` in the comma-separated lists of all fields with this id (ASCII case-insensitive)? */
 bool sl_head_lists(const struct sl_head *h, enum sl_field_id id, struct sl_span token);

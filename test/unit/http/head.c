@@ -106,6 +106,18 @@ static void test_fields_are_added_found_and_dropped(void **state)
     assert_null(sl_head_find(&h, SL_FIELD_VIA, NULL));
     sl_head_drop_named(&h, SL_SPAN("X-ANY"));
     assert_true(h.fields[1].is_dropped && h.fields[3].is_dropped);
+
+    add(&h, "Host", "a");
+    add(&h, "TE", "b");
+    add(&h, "X-Any", "c");
+    sl_head_drop_all(&h, SL_FIELD_BIT(SL_FIELD_TE) | SL_FIELD_BIT(SL_FIELD_DATE));
+    assert_true(!h.fields[4].is_dropped && h.fields[5].is_dropped && !h.fields[6].is_dropped);
+    sl_head_drop_all(&h, SL_FIELD_BIT(SL_FIELD_TE) | SL_FIELD_BIT(SL_FIELD_HOST));
+    assert_true(h.fields[4].is_dropped && !h.fields[6].is_dropped);
+    sl_head_reset(&h);
+    assert_null(sl_head_find(&h, SL_FIELD_VIA, NULL));
+    add(&h, "Via", "1.1 c");
+    assert_ptr_equal(sl_head_find(&h, SL_FIELD_VIA, NULL), &h.fields[0]);
     sl_head_fini(&h);
 }
 
