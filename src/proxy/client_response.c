@@ -115,6 +115,8 @@ static void send_end(struct sl_stream *s, const struct sl_head *trailers)
         sl_client_lose(c, SL_ERR_MEMORY);
         return;
     }
+    if (c->pipe.coding == SL_CODING_CHUNKED) /* the last chunk may be all that is on its way */
+        expect_delivery(c);
     sl_exchange_close(&c->exchange, NULL);
     sl_client_finish_response(c, is_request_complete);
 }
