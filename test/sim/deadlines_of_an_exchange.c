@@ -459,6 +459,22 @@ static void a_client_that_does_not_read_a_small_response_is_reset_as_well(void *
     sim_close(&s);
 }
 
+static void a_client_that_does_not_read_the_last_chunk_is_reset_at_response(void **state)
+{
+    struct sim s;
+    sim_open(&s, &quick);
+    struct fake_wire *c = sim_ask(&s, SIM_GET);
+    struct fake_wire *u = sim_up(&s, 1);
+    sim_say(&s, u, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    sim_advance(&s, 3900); /* delivered */
+    fake_wire_slow(c, true);
+    sim_say(&s, u, "0\r\n\r\n");
+    assert_between(sim_until_closed(&s, c, 20000), 3000, 3375);
+    assert_state(c, FAKE_RESET);
+    assert_expired_only(&s, SL_PHASE_RESPONSE);
+    sim_close(&s);
+}
+
 static void a_client_that_sips_is_reset_by_the_minimum_rate(void **state)
 {
     struct sim s;
@@ -770,6 +786,7 @@ int main(void)
         cmocka_unit_test(an_upstream_is_not_charged_while_the_client_does_not_read),
         cmocka_unit_test(a_client_that_does_not_read_is_reset_at_response),
         cmocka_unit_test(a_client_that_does_not_read_a_small_response_is_reset_as_well),
+        cmocka_unit_test(a_client_that_does_not_read_the_last_chunk_is_reset_at_response),
         cmocka_unit_test(a_client_that_sips_is_reset_by_the_minimum_rate),
         cmocka_unit_test(a_slow_but_lawful_reader_is_not_cut_for_nine_hours),
         cmocka_unit_test(keepalive_begins_when_the_response_is_delivered),
