@@ -3,9 +3,9 @@
  * The happy path: pick an endpoint; a link rests there: done. Else connect, and wait for it.
  *
  * What may fail: every endpoint is at its limit (wait in the queue, oldest first); the queue is
- * full or its deadline expires (503); connecting fails or its deadline expires (the next endpoint
- * that was not tried; the last one's failure is told). Nothing has been sent by then, so trying
- * another endpoint is always right.
+ * full or its deadline expires (503); connecting fails or its deadline expires (the next address of
+ * the endpoint's name, then the next endpoint that was not tried; the last one's failure is told).
+ * Nothing has been sent by then, so trying another is always right.
  *
  * The dial owns the link that is connecting; on_done hands it over.
  */
@@ -55,6 +55,33 @@ static void enter_queue(struct sl_dial *d)
     sl_deadline_arm(&d->deadline, SL_PHASE_UPSTREAM_QUEUE, limit->limit_ms);
 }
 
+/* An attempt to connect came to nothing. */
+static void note_failure(struct sl_dial *d, struct sl_endpoint *e, int err)
+{
+    e->n_failures++;
+    sl_count_add(&d->upstream->set->proxy->counters->count[SL_COUNT_UPSTREAM_FAILURES], 1);
+    d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, err};
+    sl_endpoint_leave_addr(e, d->to);
+}
+
+/* Connects to what is left of the endpoint's addresses. False: none of them will do. */
+static bool connect_to(struct sl_dial *d, struct sl_endpoint *e)
+{
+    while (d->n_addrs_left > 0) {
+        d->n_addrs_left--;
+        d->to = sl_endpoint_addr(e);
+        sl_count_add(&d->upstream->set->proxy->counters->count[SL_COUNT_UPSTREAM_CONNECTS], 1);
+        int err = sl_link_open(e, &dialling_events, d, &d->connecting);
+        if (err == 0) {
+            sl_deadline_arm(&d->deadline, SL_PHASE_UPSTREAM_CONNECT,
+                            d->limits->phase[SL_PHASE_UPSTREAM_CONNECT].limit_ms);
+            return true;
+        }
+        note_failure(d, e, err);
+    }
+    return false;
+}
+
 static void attempt(struct sl_dial *d)
 {
     struct sl_counters *counters = d->upstream->set->proxy->counters;
@@ -82,16 +109,9 @@ static void attempt(struct sl_dial *d)
             sl_link_close(&idle, SL_CHANNEL_CLEAN);
         }
         sl_tried_add(&d->tried, e);
-        sl_count_add(&counters->count[SL_COUNT_UPSTREAM_CONNECTS], 1);
-        int err = sl_link_open(e, &dialling_events, d, &d->connecting);
-        if (err == 0) {
-            sl_deadline_arm(&d->deadline, SL_PHASE_UPSTREAM_CONNECT,
-                            d->limits->phase[SL_PHASE_UPSTREAM_CONNECT].limit_ms);
+        d->n_addrs_left = e->plan->n_addrs;
+        if (connect_to(d, e))
             return;
-        }
-        e->n_failures++;
-        sl_count_add(&counters->count[SL_COUNT_UPSTREAM_FAILURES], 1);
-        d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, err};
     }
 }
 
@@ -99,15 +119,18 @@ static void attempt(struct sl_dial *d)
 static void give_up_connecting(struct sl_dial *d, int err)
 {
     struct sl_endpoint *e = d->connecting->endpoint;
+    char to_buf[SL_ADDR_TEXT_BYTES];
+    struct sl_str to;
 
-    e->n_failures++;
-    sl_count_add(&d->upstream->set->proxy->counters->count[SL_COUNT_UPSTREAM_FAILURES], 1);
-    sl_log(SL_LOG_WARN, "connecting to upstream %s endpoint %s failed: %s",
-           d->upstream->config->name, e->config->text, sl_err_str(err));
-    d->last = (struct sl_cause){SL_PHASE_UPSTREAM_CONNECT, SL_SIDE_UPSTREAM, err};
+    sl_str_init(&to, to_buf, sizeof(to_buf));
+    sl_addr_write(d->to, &to);
+    sl_log(SL_LOG_WARN, "connecting to upstream %s endpoint %s (%s) failed: %s",
+           d->upstream->config->name, e->config->text, to_buf, sl_err_str(err));
+    note_failure(d, e, err);
     sl_deadline_clear(&d->deadline);
     sl_link_close(&d->connecting, SL_CHANNEL_RESET);
-    attempt(d);
+    if (!connect_to(d, e))
+        attempt(d);
 }
 
 static void on_open(void *owner, int err)

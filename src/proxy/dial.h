@@ -24,7 +24,9 @@ struct sl_dial {
     const struct sl_addr *peer; /* the client, for logs. Borrowed */
     struct sl_tried tried;
     struct sl_link *connecting;
-    struct sl_list queue; /* in upstream->queue, or unlinked */
+    const struct sl_addr *to; /* where; of the plan */
+    size_t n_addrs_left;      /* of that endpoint's name, still to be tried */
+    struct sl_list queue;     /* in upstream->queue, or unlinked */
     struct sl_deadline deadline;
     struct sl_deferred wake;
     struct sl_cause last; /* how the last attempt failed */

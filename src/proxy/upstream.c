@@ -72,9 +72,15 @@ struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_trie
     return best;
 }
 
-const struct sl_addr *sl_endpoint_addr(struct sl_endpoint *e)
+const struct sl_addr *sl_endpoint_addr(const struct sl_endpoint *e)
 {
-    return &e->plan->addrs[e->next_addr++ % e->plan->n_addrs];
+    return &e->plan->addrs[e->addr];
+}
+
+void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed)
+{
+    if (failed == sl_endpoint_addr(e)) /* else somebody else has found out before */
+        e->addr = (e->addr + 1) % e->plan->n_addrs;
 }
 
 static struct sl_link *first_idle(struct sl_endpoint *e)

@@ -19,7 +19,7 @@ struct sl_endpoint {
     struct sl_upstream *upstream;
     const struct sl_endpoint_config *config;
     const struct sl_plan_endpoint *plan;
-    size_t next_addr;                     /* of a name with several addresses */
+    size_t addr;                          /* of a name's several addresses: the one in use */
     int64_t current_weight;               /* smooth weighted round robin */
     uint32_t n_active, n_idle, max_links; /* max_links 0: no limit */
     struct sl_list idle;                  /* struct sl_link, the freshest first */
@@ -64,8 +64,10 @@ size_t sl_endpoint_index(const struct sl_endpoint *e);
 void sl_upstream_wake(struct sl_upstream *u);
 void sl_tried_add(struct sl_tried *tried, const struct sl_endpoint *e);
 
-/* The address to connect to; the next one of a name each time. */
-const struct sl_addr *sl_endpoint_addr(struct sl_endpoint *e);
+/* The address to connect to. Of a name with several, the one that worked last. */
+const struct sl_addr *sl_endpoint_addr(const struct sl_endpoint *e);
+/* Connecting to this address failed: the name's next one is in use, unless it is already. */
+void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed);
 /* A link resting here, now taken out, or NULL. */
 struct sl_link *sl_endpoint_take_idle(struct sl_endpoint *e);
 /* May one more link rest here? */
