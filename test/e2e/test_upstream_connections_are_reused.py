@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kept connections serve the next request, of whichever client; max_idle and keepalive: false bound them."""
+import pytest
+
 from testenv import wait
 
 
@@ -13,6 +15,16 @@ def test_by_several_clients(sluice, upstream):
     metrics = proxy.metrics()
     assert metrics.get("sluice_upstream_connects_total") == 1
     assert metrics.get("sluice_upstream_reuses_total") == 4
+
+
+@pytest.mark.parametrize("target", ["/bytes/100", "/bytes/100000", "/chunked/0", "/chunked/100",
+                                    "/chunked/100000", "/status/204", "/status/304"])
+def test_after_every_framing(sluice, upstream, target):
+    app = upstream()
+    one = sluice(app).client()
+    for _ in range(5):
+        one.get(target)
+    assert len(app.connections) == 1
 
 
 def test_a_clients_connection_close_is_its_own(sluice, upstream):
