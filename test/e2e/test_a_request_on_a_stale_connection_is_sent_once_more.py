@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reused connection that turns out to be gone: a request without a body that may be repeated is sent once more on a
 fresh one; a POST is not, unless none of it was sent; nothing is ever sent twice that may not be (RFC 9110 9.2.2)."""
+import signal
+import threading
+
 import pytest
 
-from testenv import wait
+from testenv import sluice as s, wait
 
 
 def closes_on_second(connection):
@@ -82,6 +85,34 @@ def test_closed_while_it_rested(sluice, upstream, method):
     wait.until(lambda: proxy.metrics().get("sluice_endpoint_idle_connections") == 0)
     assert one.request(method, "/", body=b"x" if method == "POST" else None).response().body == b"answer"
     assert len(app.requests) == 2
+
+
+def test_closed_just_before_a_post(sluice, upstream):
+    """The end of the idle connection and the request are there at the same time: what may not be sent twice is not sent
+    where nobody listens."""
+    go = threading.Event()
+
+    def script(connection):
+        connection.request()
+        connection.respond(body=b"answer")
+        if connection.number == 0:
+            go.wait(5)
+        else:
+            connection.wait_end()
+
+    app = upstream(script)
+    proxy = sluice(app)
+    one = proxy.client()
+    assert one.get().body == b"answer"
+    wait.until(lambda: proxy.metrics().get("sluice_endpoint_idle_connections") == 1)
+    proxy.signal(signal.SIGSTOP)
+    one.request("POST", "/", body=b"x")  # sluice hears of this first
+    s.sleep(0.2)
+    go.set()
+    s.sleep(0.2)
+    proxy.signal(signal.SIGCONT)
+    assert one.response().body == b"answer"
+    assert [request.method for request in app.requests] == ["GET", "POST"]
 
 
 def test_not_after_a_byte_of_the_response(sluice, upstream):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from testenv import tunnel, wait
+from testenv import sluice as s, tunnel, wait
 from testenv.upstream import pattern
 
 
@@ -42,6 +42,7 @@ def test_the_upstream_ends_first(sluice, upstream):
     one = tunnel.switch(sluice(upstream(script)).client())
     assert tunnel.read(one, 3) == b"bye"
     assert one.end() == "close_notify"
+    assert one.clock.seconds < 2
 
 
 def test_the_client_ends_first(sluice, upstream):
@@ -56,6 +57,7 @@ def test_half_closing(sluice, upstream):
         tunnel.accept(connection)
         while connection.recv():
             pass
+        s.sleep(0.5)
         connection.send(b"I heard you out")
 
     one = tunnel.switch(sluice(upstream(script), tls="off").client())
