@@ -10,8 +10,8 @@
 #include "expiry.h"
 #include "upstream.h"
 
-/* A response up to this size is taken as delivered once the kernel has it; a longer one is watched.
- */
+/* What is written since all was delivered: up to this size it is taken as delivered once the kernel
+   has it; more is watched. */
 #define SMALL_RESPONSE_BYTES 65536
 #define WATCH_MS             50
 
@@ -60,10 +60,17 @@ void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase)
     c->phase_since_ms = sl_client_now_ms(c);
 }
 
+/* Under pressure the phases before a request shrink. */
+static uint64_t pressed_limit_ms(const struct sl_client *c, enum sl_phase phase)
+{
+    return sl_crowd_limit_ms(&c->proxy->crowd, sl_loop_n_shells(c->proxy->loop),
+                             sl_client_limit(c, phase)->limit_ms);
+}
+
 /* Begins a phase in which the client is awaited. */
 void sl_client_await(struct sl_client *c, enum sl_phase phase)
 {
-    uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
+    uint64_t limit_ms = pressed_limit_ms(c, phase);
 
     sl_client_enter_phase(c, phase);
     c->limit_ms = limit_ms;
@@ -73,8 +80,7 @@ void sl_client_await(struct sl_client *c, enum sl_phase phase)
 /* Rests until the next request, but not beyond its age. */
 static void await_keepalive(struct sl_client *c)
 {
-    uint64_t limit_ms =
-        sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, SL_PHASE_KEEPALIVE)->limit_ms);
+    uint64_t limit_ms = pressed_limit_ms(c, SL_PHASE_KEEPALIVE);
     uint64_t max_age_ms = c->set->plan->config->max_age_ms;
     uint64_t age_ms = sl_client_now_ms(c) - c->accepted_ms;
     uint64_t left_ms = max_age_ms > age_ms ? max_age_ms - age_ms : 0;
@@ -91,7 +97,7 @@ static void await_keepalive(struct sl_client *c)
 /* The same for the phases that count from accept. */
 void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase)
 {
-    uint64_t limit_ms = sl_crowd_limit_ms(&c->proxy->crowd, sl_client_limit(c, phase)->limit_ms);
+    uint64_t limit_ms = pressed_limit_ms(c, phase);
 
     sl_client_enter_phase(c, phase);
     c->limit_ms = limit_ms;
@@ -210,7 +216,8 @@ int sl_client_lose(struct sl_client *c, int err)
 /* Taken as delivered without asking the kernel. Should it not be so, the meter still runs. */
 static bool is_delivered(const struct sl_client *c)
 {
-    return !sl_meter_is_running(&c->response) || c->pipe.n_bytes <= SMALL_RESPONSE_BYTES;
+    return !sl_meter_is_running(&c->response) ||
+           sl_channel_written_bytes(&c->channel) - c->undelivered_from <= SMALL_RESPONSE_BYTES;
 }
 
 void sl_client_await_linger(struct sl_client *c)

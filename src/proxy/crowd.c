@@ -8,6 +8,7 @@
 
 #include <search.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sluice/base/err.h>
 #include <sluice/conf/config.h>
 
@@ -40,6 +41,9 @@ static uint64_t share(uint64_t limit, uint32_t n_workers)
 
 void sl_crowd_set_limits(struct sl_crowd *crowd, const struct sl_config *config, uint32_t n_workers)
 {
+    struct rlimit files;
+
+    crowd->max_sockets = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur / n_workers : 0;
     crowd->max_clients = share(config->limits.max_connections, n_workers);
     crowd->max_handshaking = share(config->limits.max_handshaking, n_workers);
     crowd->max_per_prefix = share(config->limits.max_handshaking_per_client, n_workers);
@@ -193,16 +197,25 @@ void sl_crowd_leave(struct sl_crowd *crowd, struct sl_place *place)
     crowd->n_clients--;
 }
 
-uint64_t sl_crowd_limit_ms(const struct sl_crowd *crowd, uint64_t limit_ms)
+/* How much of `max` is left beyond the share from which pressure begins: 1 none is felt, 0 all is
+ * used. */
+static double relief(uint64_t n, uint64_t max, uint32_t start_percent)
 {
-    uint64_t start = crowd->max_clients * crowd->pressure_start_percent / 100;
-    uint64_t floor_ms = crowd->pressure_floor_ms;
+    uint64_t start = max * start_percent / 100;
 
-    if (crowd->max_clients == 0 || crowd->n_clients <= start || limit_ms <= floor_ms ||
-        limit_ms == SL_UNLIMITED || crowd->max_clients <= start)
+    if (max == 0 || n <= start || start >= max)
+        return 1;
+    return n < max ? (double)(max - n) / (double)(max - start) : 0;
+}
+
+uint64_t sl_crowd_limit_ms(const struct sl_crowd *crowd, size_t n_sockets, uint64_t limit_ms)
+{
+    uint64_t floor_ms = crowd->pressure_floor_ms;
+    double of_clients = relief(crowd->n_clients, crowd->max_clients, crowd->pressure_start_percent);
+    double of_sockets = relief(n_sockets, crowd->max_sockets, crowd->pressure_start_percent);
+    double left = of_clients < of_sockets ? of_clients : of_sockets;
+
+    if (limit_ms <= floor_ms || limit_ms == SL_UNLIMITED || left >= 1)
         return limit_ms;
-    uint64_t left =
-        crowd->n_clients < crowd->max_clients ? crowd->max_clients - crowd->n_clients : 0;
-    return floor_ms + (uint64_t)((double)(limit_ms - floor_ms) * (double)left /
-                                 (double)(crowd->max_clients - start));
+    return floor_ms + (uint64_t)((double)(limit_ms - floor_ms) * left);
 }

@@ -24,6 +24,7 @@ struct sl_crowd {
     size_t n_clients, n_handshaking; /* handshaking counts the silent as well */
     void *hives; /* tsearch tree: struct sl_hive by prefix, while any handshakes */
     uint64_t max_clients, max_handshaking, max_per_prefix; /* this worker's shares; 0: none */
+    uint64_t max_sockets; /* this worker's share of the descriptors */
     uint32_t pressure_start_percent;
     uint64_t pressure_floor_ms;
 };
@@ -62,8 +63,9 @@ void sl_crowd_rest(struct sl_crowd *crowd, struct sl_place *place);
 void sl_crowd_wake(struct sl_place *place);
 void sl_crowd_leave(struct sl_crowd *crowd, struct sl_place *place);
 
-/* A pre-request phase's limit under the present pressure: shrinks linearly from pressure_start to
- * full. */
-uint64_t sl_crowd_limit_ms(const struct sl_crowd *crowd, uint64_t limit_ms);
+/* A pre-request phase's limit under the present pressure: shrinks linearly from pressure_start on,
+   to the floor when no client's slot or no descriptor is left. n_sockets: the worker's open
+   sockets. */
+uint64_t sl_crowd_limit_ms(const struct sl_crowd *crowd, size_t n_sockets, uint64_t limit_ms);
 
 #endif

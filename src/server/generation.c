@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -344,6 +345,12 @@ static int read_config(struct making *m)
     if (m->config->limits.max_connections == 0) {
         uint64_t n = m->how->max_fds / 4 * 3;
         m->config->limits.max_connections = n < MAX_AUTO_CLIENTS ? n : MAX_AUTO_CLIENTS;
+    } else if (m->config->limits.max_connections > m->how->max_fds) {
+        sl_log(
+            SL_LOG_WARN,
+            "limits.max_connections is %" PRIu64 ", but the process may open %" PRIu64
+            " file descriptors, and a proxied connection needs two: raise that limit (ulimit -n)",
+            m->config->limits.max_connections, m->how->max_fds);
     }
     m->g->n_workers = m->config->n_workers ? m->config->n_workers : sl_process_n_cores();
     if (m->how->present && m->g->n_workers != m->how->present->n_workers) {

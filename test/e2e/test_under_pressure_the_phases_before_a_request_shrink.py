@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Few connection slots left: pre-request phases shrink linearly to a floor, body phases never do; with no slot left the
 oldest silent connection makes room."""
+import resource
+
 from testenv import sluice as s, wait
 
 LIMITS = {"max_connections": 20, "pressure_start": "50%", "pressure_floor": "500ms", "max_handshaking": 20,
@@ -58,3 +60,19 @@ def test_all_slots_busy(sluice, upstream):
     for one in busy:
         assert one.response().body == b"done"
     assert proxy.metrics().get("sluice_connections_refused_total") >= 1
+
+
+def test_few_descriptors_left(sluice, upstream):
+    """Slots for clients are plenty, but each exchange takes a second descriptor."""
+    proxy = sluice(upstream(), workers=1, deadlines={"first_byte": "6s", "keepalive": "60s"},
+                   limits={**LIMITS, "max_connections": 1000, "max_handshaking": 1000,
+                           "max_handshaking_per_client": 1000})
+    limit = proxy.n_fds() + 40
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    proxy.reload()  # the share of each worker is worked out anew
+    clients = [proxy.client() for _ in range(35)]
+    assert clients[0].get("/bytes/1").status == 200
+    late = proxy.connect(tls=None)
+    assert late.end() == "reset"
+    assert late.clock.seconds < 5.2
+    assert proxy.expired("first_byte") == 1
