@@ -115,6 +115,14 @@ static void attempt(struct sl_dial *d)
     }
 }
 
+/* Not within sl_dial_begin: whoever counts phases must be told. */
+static void attempt_again(struct sl_dial *d)
+{
+    attempt(d);
+    if (d->upstream)
+        d->on_phase(d->owner);
+}
+
 /* The connection that was being made came to nothing. */
 static void give_up_connecting(struct sl_dial *d, int err)
 {
@@ -130,7 +138,7 @@ static void give_up_connecting(struct sl_dial *d, int err)
     sl_deadline_clear(&d->deadline);
     sl_link_close(&d->connecting, SL_CHANNEL_RESET);
     if (!connect_to(d, e))
-        attempt(d);
+        attempt_again(d);
 }
 
 static void on_open(void *owner, int err)
@@ -184,7 +192,7 @@ static void on_wake(struct sl_deferred *deferred)
 {
     struct sl_dial *d = sl_container_of(deferred, struct sl_dial, wake);
     if (d->upstream && !d->connecting)
-        attempt(d);
+        attempt_again(d);
 }
 
 void sl_dial_wake(struct sl_dial *d)
@@ -197,13 +205,15 @@ bool sl_dial_is_woken(const struct sl_dial *d)
     return sl_list_is_linked(&d->wake.link);
 }
 
-void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, void *owner)
+void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done,
+                  void (*on_phase)(void *owner), void *owner)
 {
     memset(d, 0, sizeof(*d));
     sl_list_init(&d->queue);
     sl_deadline_init(&d->deadline, loop, on_deadline);
     sl_deferred_init(&d->wake, on_wake);
     d->on_done = on_done;
+    d->on_phase = on_phase;
     d->owner = owner;
 }
 

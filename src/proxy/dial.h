@@ -32,10 +32,12 @@ struct sl_dial {
     struct sl_cause last; /* how the last attempt failed */
     bool can_reuse;       /* a resting link will do */
     sl_dial_fn *on_done;
+    void (*on_phase)(void *owner); /* it still dials, and sl_dial_phase has changed */
     void *owner;
 };
 
-void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done, void *owner);
+void sl_dial_init(struct sl_dial *d, struct sl_loop *loop, sl_dial_fn *on_done,
+                  void (*on_phase)(void *owner), void *owner);
 /* May call on_done before it returns. can_reuse false: only a fresh connection (a retry). */
 void sl_dial_begin(struct sl_dial *d, struct sl_upstream *upstream,
                    const struct sl_deadlines *limits, const struct sl_addr *peer, bool can_reuse);

@@ -132,6 +132,8 @@ static void on_header_deadline(struct sl_deadline *d)
         sl_meter_watch(&x->upstream_write, WATCH_MS);
     else
         expire(x, SL_PHASE_UPSTREAM_HEADER);
+    if (!is_over(x))
+        x->stream->ops->note_phase(x->stream);
 }
 
 /* ---- the request's way ---- */
@@ -325,6 +327,8 @@ static void dial_fresh(struct sl_exchange *x)
     x->is_link_spent = false;
     x->request = SL_REQUEST_HELD;
     sl_dial_begin(&x->dial, x->upstream, x->limits, x->origin.peer, false);
+    if (!is_over(x))
+        x->stream->ops->note_phase(x->stream);
 }
 
 static void explain_dial_failure(struct sl_exchange *x, const struct sl_cause *cause)
@@ -377,6 +381,12 @@ static void on_dialled(void *owner, struct sl_link *link, bool is_reused,
             sl_meter_run(&x->request_body);
         x->stream->ops->want_body(x->stream);
     }
+    x->stream->ops->note_phase(x->stream);
+}
+
+static void on_dial_phase(void *owner)
+{
+    struct sl_exchange *x = owner;
     x->stream->ops->note_phase(x->stream);
 }
 
@@ -679,7 +689,7 @@ static struct sl_exchange *make(struct sl_proxy *proxy, struct sl_upstreams *set
     x->proxy = proxy;
     x->set = set;
     x->cause = (struct sl_cause){SL_PHASE_NONE, SL_SIDE_NONE, 0};
-    sl_dial_init(&x->dial, proxy->loop, on_dialled, x);
+    sl_dial_init(&x->dial, proxy->loop, on_dialled, on_dial_phase, x);
     sl_meter_init(&x->request_body, proxy->loop, proxy->counters, on_request_body_breach);
     sl_meter_init(&x->upstream_write, proxy->loop, proxy->counters, on_upstream_write_breach);
     x->upstream_write.on_delivered = on_request_delivered;
