@@ -495,6 +495,25 @@ static void a_client_that_sips_is_reset_by_the_minimum_rate(void **state)
     sim_close(&s);
 }
 
+static void a_client_is_not_charged_for_a_trickle_of_the_upstream(void **state)
+{
+    struct sim s;
+    sim_open(&s, &quick);
+    struct fake_wire *c = sim_ask(&s, SIM_GET);
+    struct fake_wire *u = sim_up(&s, 1);
+    fake_wire_slow(c, true);
+    sim_say(&s, u, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    for (int i = 0; i < 6000; i++) { /* 100 B/s, and something is on its way at every look */
+        fake_wire_take(c, SIZE_MAX);
+        sim_say_n(&s, u, 10);
+        sim_advance(&s, 100);
+    }
+    assert_int_equal(sim_expired_all(&s), 0);
+    assert_between(sim_until_closed(&s, c, 20000), 2900, 3475); /* but now it takes nothing */
+    assert_expired_only(&s, SL_PHASE_RESPONSE);
+    sim_close(&s);
+}
+
 static void a_slow_but_lawful_reader_is_not_cut_for_nine_hours(void **state)
 {
     struct sim s;
@@ -788,6 +807,7 @@ int main(void)
         cmocka_unit_test(a_client_that_does_not_read_a_small_response_is_reset_as_well),
         cmocka_unit_test(a_client_that_does_not_read_the_last_chunk_is_reset_at_response),
         cmocka_unit_test(a_client_that_sips_is_reset_by_the_minimum_rate),
+        cmocka_unit_test(a_client_is_not_charged_for_a_trickle_of_the_upstream),
         cmocka_unit_test(a_slow_but_lawful_reader_is_not_cut_for_nine_hours),
         cmocka_unit_test(keepalive_begins_when_the_response_is_delivered),
         cmocka_unit_test(an_idle_tunnel_is_closed_at_tunnel),

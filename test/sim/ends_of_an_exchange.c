@@ -217,6 +217,32 @@ static void who_waits_is_served_in_order_and_nobody_is_forgotten(void **state)
     sim_close(&s);
 }
 
+static void who_waits_for_one_endpoint_is_not_in_the_way_of_others(void **state)
+{
+    struct sim s;
+    sim_open(&s, &(struct sim_options){.endpoints = "{address: 10.0.0.1:80, max_connections: 1}, "
+                                                    "{address: 10.0.0.2:80, max_connections: 1}"});
+    sim_ask(&s, SIM_GET);
+    s.answer = FAKE_HANG;
+    struct fake_wire *tried = sim_ask(&s, SIM_GET); /* the second endpoint will refuse it */
+    s.answer = 0;
+    fake_wire_answer(sim_up(&s, 2), SL_ERR_REFUSED);
+    sim_settle(&s);
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 1);
+    sim_ask(&s, SIM_GET); /* takes the second endpoint */
+    struct fake_wire *waits = sim_ask(&s, SIM_GET);
+    struct fake_wire *second = sim_up(&s, 3);
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 2);
+    sim_say(&s, second, OK_2); /* of no use to the first in the queue */
+    sim_say(&s, second, OK_2);
+    assert_got(waits, "\r\n\r\nok");
+    assert_int_equal(sim_n_got(tried), 0);
+    sim_say(&s, s.up[0], OK_2);
+    sim_say(&s, s.up[0], OK_2);
+    assert_got(tried, "\r\n\r\nok");
+    sim_close(&s);
+}
+
 /* ---- a reused link that died ---- */
 
 /* A link rests; then the upstream dies in this way just before the next request arrives there. */
@@ -689,6 +715,7 @@ int main(void)
         cmocka_unit_test(all_refused_is_502),
         cmocka_unit_test(a_full_queue_is_503_at_once),
         cmocka_unit_test(who_waits_is_served_in_order_and_nobody_is_forgotten),
+        cmocka_unit_test(who_waits_for_one_endpoint_is_not_in_the_way_of_others),
         cmocka_unit_test(a_reused_link_that_died_is_tried_once_more_for_get),
         cmocka_unit_test(a_second_death_is_502),
         cmocka_unit_test(a_reused_link_that_died_after_a_post_is_502),

@@ -149,6 +149,9 @@ static void check_clients(struct sim *s)
         n++;
         if (c->has_tls && !c->is_handshake_over)
             n_under_way++;
+        if (c->exchange && c->phase != sl_exchange_phase(c->exchange))
+            fail_msg("counted in phase %s, is in phase %s", sl_phase_key(c->phase),
+                     sl_phase_key(sl_exchange_phase(c->exchange)));
         if (!sl_client_is_guarded(c))
             fail_msg("law 1: a client is unguarded: state %d, phase %s, %llu ms after start",
                      (int)c->state, sl_phase_key(c->phase), (unsigned long long)sim_ms(s));
@@ -171,6 +174,16 @@ static size_t length_of(const struct sl_list *list)
     return n;
 }
 
+/* A link that rests is guarded, too. */
+static void check_resting(const struct sl_endpoint *e)
+{
+    sl_list_foreach (node, &e->idle) {
+        const struct sl_link *link = sl_list_entry(node, struct sl_link, link);
+        assert_true(sl_deadline_is_armed(&link->idle) ||
+                    e->upstream->config->idle_ms == SL_UNLIMITED);
+    }
+}
+
 /* Slots and places are counted right, and nobody waits beside a free slot. */
 static void check_upstreams(struct sim *s)
 {
@@ -182,6 +195,7 @@ static void check_upstreams(struct sim *s)
             for (size_t e = 0; e < up->config->n_endpoints; e++) {
                 const struct sl_endpoint *endpoint = &up->endpoints[e];
                 assert_int_equal(endpoint->n_idle, length_of(&endpoint->idle));
+                check_resting(endpoint);
                 assert_true(endpoint->max_links == 0 || endpoint->n_active <= endpoint->max_links);
                 if (up->config->n_endpoints == 1 && up->n_queued > 0)
                     assert_int_equal(endpoint->n_active, endpoint->max_links);
