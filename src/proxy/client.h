@@ -58,6 +58,7 @@ struct sl_client {
     uint64_t linger_until_ms, n_lingered;
     uint64_t n_requests;
     uint64_t n_in_counted, n_out_counted;
+    uint64_t undelivered_from; /* of the channel's written bytes; while the response meter runs */
     bool is_closing; /* no further request on this connection */
     bool has_ended;  /* the client sent FIN: it may still read */
     bool has_tls;

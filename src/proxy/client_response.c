@@ -23,6 +23,7 @@ static void expect_delivery(struct sl_client *c)
         sl_meter_begin_sink(&c->response, SL_PHASE_RESPONSE, &limits->phase[SL_PHASE_RESPONSE],
                             &c->channel);
         sl_meter_run(&c->response);
+        c->undelivered_from = sl_channel_written_bytes(&c->channel);
     }
 }
 
