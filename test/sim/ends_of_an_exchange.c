@@ -54,7 +54,7 @@ static void the_link_rests_after_every_framing_that_tells_its_end(void **state)
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 103 Early Hints\r\n\r\n" OK_2,
+        ("HTTP/1.1 103 Early Hints\r\n\r\n" OK_2),
     };
     for (size_t piece = 0; piece < 3; piece++) {
         struct sim s;

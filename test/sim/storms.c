@@ -38,8 +38,7 @@ static const char *const requests[] = {
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n@70000",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 190000\r\n\r\n@190000",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n@100000",
-    "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: "
-    "y\r\n\r\n",
+    "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n0\r\nx: y\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfde8\r\n@65000",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
