@@ -9,9 +9,8 @@
  * second at most.
  *
  * Failure modes: whatever the client does or omits, the call is gone SL_ADMIN_CALL_MS after its
- * accept. A malformed request gets the parser's refusal. More than SL_ADMIN_MAX_CALLS at once are
- * closed at accept: this endpoint is for one scraper and a few people, and must never be what
- * exhausts memory.
+ * accept. A malformed request gets the parser's refusal. There are at most SL_ADMIN_MAX_CALLS at
+ * once, as this must never be what exhausts memory; beyond that the oldest silent one makes room.
  *
  * Ownership: the admin owns its calls, a call its socket, parser, facts and survey.
  */
@@ -227,6 +226,17 @@ static void on_drained(void *owner)
         close_call(call, SL_TCP_FIN);
 }
 
+/* Of all calls the oldest that has not said yet what it wants, else the oldest. */
+static struct call *least_wanted(const struct sl_admin *admin)
+{
+    sl_list_foreach (node, &admin->calls) {
+        struct call *call = sl_list_entry(node, struct call, link);
+        if (call->stage == READING)
+            return call;
+    }
+    return sl_list_entry(sl_list_first(&admin->calls), struct call, link);
+}
+
 static void on_accept(void *owner, struct sl_tcp_listener *listener, int err)
 {
     static const struct sl_tcp_events events = {
@@ -237,8 +247,10 @@ static void on_accept(void *owner, struct sl_tcp_listener *listener, int err)
         .chunk_line_bytes = 256,
     };
     struct sl_admin *admin = owner;
-    if (err || admin->n_calls >= SL_ADMIN_MAX_CALLS)
+    if (err)
         return; /* not taken, so it is closed */
+    if (admin->n_calls >= SL_ADMIN_MAX_CALLS)
+        close_call(least_wanted(admin), SL_TCP_RESET);
     struct call *call = calloc(1, sizeof(*call));
     if (!call)
         return;

@@ -33,6 +33,8 @@ def test_no_more_than_it_can_bear(sluice, upstream):
     crowd = [client.Client(address) for _ in range(3 * MAX_CALLS)]
     s.sleep(0.3)
     assert proxy.n_fds() <= before + MAX_CALLS
+    assert proxy.fetch("/healthz")[0] == 200, "the silent make room for who asks"
+    assert proxy.status()["state"] == "serving"
     for one in crowd:
         one.close()
     wait.until(lambda: proxy.n_fds() <= before)
