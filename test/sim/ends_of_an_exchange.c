@@ -742,5 +742,6 @@ int main(void)
         cmocka_unit_test(a_tunnel_that_is_reset_on_one_side_is_reset_on_the_other),
         cmocka_unit_test(an_upgrade_that_is_refused_is_an_ordinary_response),
     };
+    sim_has_access_log = true;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@
 
 #include "fake_private.h"
 
+bool sim_has_access_log;
+
 static struct sl_plan *make_plan(struct sim *s, const struct sim_options *o, uint64_t number)
 {
     char text[4096];
@@ -92,7 +94,9 @@ void sim_open(struct sim *s, const struct sim_options *options)
     fake_on_connect(s->loop, on_connect, s);
     s->started_ms = sl_loop_now_ms(s->loop);
     assert_int_equal(sl_tcp_listen(s->loop, -1, 16, on_accept, s, &s->listener), 0);
-    assert_int_equal(sl_proxy_new(s->loop, s->plan, &s->counters, NULL, &s->proxy), 0);
+    if (sim_has_access_log)
+        assert_int_equal(sl_logger_new("/dev/null", 65536, &s->access), 0);
+    assert_int_equal(sl_proxy_new(s->loop, s->plan, &s->counters, s->access, &s->proxy), 0);
     fake_n_own--;
     fake_after_turn(s->loop, after_turn, s);
 }
@@ -113,6 +117,7 @@ void sim_close(struct sim *s)
         assert_int_equal(sl_count_get(&s->counters.connections[i]), 0);
     sl_loop_free(&s->loop);
     sl_plan_unref(&s->plan);
+    sl_logger_free(&s->access);
     sl_tls_server_unref(&s->tls_server);
     sl_tls_global_fini();
 }

@@ -52,7 +52,11 @@ struct sim {
     void *play_ctx;
     size_t max_chunks; /* most chunks in queues at the end of a turn */
     bool is_drained;
+    struct sl_logger *access;
 };
+
+/* Access lines are written, too (to nowhere), by simulations opened from now on. */
+extern bool sim_has_access_log;
 
 /* ---- life ---- */
 

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#define N_STORMS  3000
+#define N_STORMS  2000
 #define N_MOVES   250
 #define N_CLIENTS 6
 
@@ -302,7 +302,8 @@ static void after_any_storm_everybody_is_gone_in_time(void **state)
     run_storms(&normal, 1, N_STORMS);
 }
 
-/* One endpoint, hardly any slots, no limit for clients: sim_check sees nobody wait beside a slot. */
+/* One endpoint, hardly any slots, no limit for clients: sim_check sees nobody wait beside a slot.
+ */
 static void in_any_storm_nobody_waits_beside_a_free_slot(void **state)
 {
     struct sim_options o = normal;
