@@ -14,7 +14,8 @@
 #include <sluice/tls/server.h>
 #include "inner.h"
 
-#define LIST_BYTES 2048 /* an address list that is longer is not added to, but begun anew */
+#define LIST_BYTES    2048 /* an address list that is longer is not added to, but begun anew */
+#define MAX_NOMINATED 64   /* names in Connection; honest heads have two or three */
 
 /* Fields that Connection may not take out, whatever it nominates: they decide what the request is.
  */
@@ -45,21 +46,26 @@ static bool is_protected(enum sl_field_id id)
      SL_FIELD_BIT(SL_FIELD_X_FORWARDED_PROTO) | SL_FIELD_BIT(SL_FIELD_X_FORWARDED_HOST) |          \
      SL_FIELD_BIT(SL_FIELD_X_FORWARDED_PORT) | SL_FIELD_BIT(SL_FIELD_X_REAL_IP))
 
-/* Hop-by-hop fields, what Connection nominates, and all of the set `others`. */
-static void drop_hop_by_hop(struct sl_head *head, bool keeps_upgrade, uint64_t others)
+/* Hop-by-hop fields, what Connection nominates, and all of the set `others`. 0 or SL_ERR_LIMIT:
+   each nomination is looked for among all fields, so a long list would cost more than its bytes. */
+static int drop_hop_by_hop(struct sl_head *head, bool keeps_upgrade, uint64_t others)
 {
     const struct sl_field *f = NULL;
     uint64_t kept = keeps_upgrade ? SL_FIELD_BIT(SL_FIELD_UPGRADE) : 0;
+    size_t n_nominated = 0;
 
     while ((f = sl_head_find(head, SL_FIELD_CONNECTION, f))) {
         struct sl_span rest = sl_head_value(head, f), name;
         while (sl_list_next(&rest, &name)) {
+            if (++n_nominated > MAX_NOMINATED)
+                return SL_ERR_LIMIT;
             enum sl_field_id id = sl_field_id(name);
             if (!is_protected(id) && !(keeps_upgrade && id == SL_FIELD_UPGRADE))
                 sl_head_drop_named(head, name);
         }
     }
     sl_head_drop_all(head, (HOP_BY_HOP & ~kept) | others);
+    return 0;
 }
 
 bool sl_rewrite_has_underscore(const struct sl_head *head)
@@ -256,10 +262,11 @@ int sl_rewrite_request(struct sl_exchange *x)
         dropped |= SL_FIELD_BIT(SL_FIELD_EXPECT);
     if (!is_trusted(config, x->origin.peer))
         dropped |= FORWARDING;
-    drop_hop_by_hop(head, x->is_upgrade, dropped);
-    if (config->forwarding.underscores == SL_UNDERSCORES_DROP)
+    int err = drop_hop_by_hop(head, x->is_upgrade, dropped);
+    if (err == 0 && config->forwarding.underscores == SL_UNDERSCORES_DROP)
         drop_underscores(head);
-    int err = set_host(x);
+    if (err == 0)
+        err = set_host(x);
     if (err == 0)
         err = add_forwarding(x);
     if (err == 0)
@@ -288,10 +295,9 @@ static int add_date(struct sl_head *head)
 int sl_rewrite_response(const struct sl_exchange *x, struct sl_head *head)
 {
     bool is_switch = head->status == 101;
-    int err = 0;
 
-    drop_hop_by_hop(head, is_switch, SL_FIELD_BIT(SL_FIELD_PROXY_AUTHENTICATE));
-    if (head->status >= 200 && !sl_head_find(head, SL_FIELD_DATE, NULL))
+    int err = drop_hop_by_hop(head, is_switch, SL_FIELD_BIT(SL_FIELD_PROXY_AUTHENTICATE));
+    if (err == 0 && head->status >= 200 && !sl_head_find(head, SL_FIELD_DATE, NULL))
         err = add_date(head);
     if (err == 0)
         err = add_via(x, head);
