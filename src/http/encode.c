@@ -16,6 +16,7 @@
 #include <assert.h>
 
 #include "bytes.h"
+#include "headtext.h"
 
 #define STAGE_BYTES 4096
 
@@ -48,32 +49,28 @@ static void put(struct stage *s, struct sl_span bytes)
     s->n += bytes.len;
 }
 
-static char *copy(char *to, struct sl_span bytes)
+/* With its end. */
+static void put_line(struct stage *s, struct sl_span line)
 {
-    if (bytes.len)
-        memcpy(to, bytes.ptr, bytes.len);
-    return to + bytes.len;
+    if (line.len + 2 > STAGE_BYTES - s->n) {
+        put(s, line);
+        put(s, SL_SPAN("\r\n"));
+        return;
+    }
+    if (line.len)
+        memcpy(s->buf + s->n, line.ptr, line.len);
+    memcpy(s->buf + s->n + line.len, "\r\n", 2);
+    s->n += line.len + 2;
 }
 
 static void put_field(struct stage *s, struct sl_span name, struct sl_span value)
 {
-    size_t n = name.len + value.len + 4;
-    if (n > STAGE_BYTES) {
-        put(s, name);
-        put(s, SL_SPAN(": "));
-        put(s, value);
-        put(s, SL_SPAN("\r\n"));
-        return;
-    }
-    if (n > STAGE_BYTES - s->n)
-        flush(s);
-    char *to = copy(s->buf + s->n, name);
-    to = copy(copy(to, SL_SPAN(": ")), value);
-    copy(to, SL_SPAN("\r\n"));
-    s->n += n;
+    put(s, name);
+    put(s, SL_SPAN(": "));
+    put_line(s, value);
 }
 
-/* Free of CR, LF and NUL? Most names and values are plain text and go by eight bytes a step, the
+/* Free of CR, LF and NUL? Most lines are plain text and go by eight bytes a step, the
    last step over some bytes of the one before. */
 static bool is_one_line(struct sl_span s)
 {
@@ -95,10 +92,14 @@ static void put_fields(struct stage *s, const struct sl_head *head)
         if (f->is_dropped || f->id == SL_FIELD_CONNECTION || f->id == SL_FIELD_CONTENT_LENGTH ||
             f->id == SL_FIELD_TRANSFER_ENCODING)
             continue;
+        struct sl_span line = sl_head_line(head, f);
         struct sl_span name = sl_head_name(head, f), value = sl_head_value(head, f);
-        bool is_safe = name.len && is_one_line(name) && is_one_line(value);
+        bool is_safe =
+            name.len && (line.len ? is_one_line(line) : is_one_line(name) && is_one_line(value));
         assert(is_safe);
-        if (is_safe)
+        if (is_safe && line.len)
+            put_line(s, line);
+        else if (is_safe)
             put_field(s, name, value);
     }
 }

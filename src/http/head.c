@@ -168,10 +168,11 @@ static struct sl_span moved(const struct sl_head *h, uintptr_t old_text, struct 
 int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value)
 {
     value = sl_span_trim(value);
-    if (!sl_is_token(name) || !is_value(value))
+    enum sl_field_id id = sl_field_id(name); /* a name that is known is a token */
+    if ((id == SL_FIELD_OTHER && !sl_is_token(name)) || !is_value(value))
         return SL_ERR_INVALID;
     uintptr_t old_text = (uintptr_t)h->text;
-    int err = sl_head_reserve(h, name.len + value.len);
+    int err = sl_head_reserve(h, name.len + 2 + value.len);
     if (!err)
         err = reserve_field(h);
     if (err)
@@ -181,9 +182,10 @@ int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value)
     struct sl_field *f = sl_head_push(h);
     if (!f)
         return SL_ERR_MEMORY;
-    note_id(h, f, sl_field_id(name));
+    note_id(h, f, id);
     f->name = append(h, name);
     f->name_len = (uint32_t)name.len;
+    append(h, SL_SPAN(": ")); /* as it is written: see sl_head_line() */
     f->value = append(h, value);
     f->value_len = (uint32_t)value.len;
     return 0;
@@ -224,6 +226,15 @@ void sl_head_set_status(struct sl_head *h, int status)
 struct sl_span sl_head_name(const struct sl_head *h, const struct sl_field *f)
 {
     return sl_span(h->text + f->name, f->name_len);
+}
+
+struct sl_span sl_head_line(const struct sl_head *h, const struct sl_field *f)
+{
+    const char *name = h->text + f->name;
+    if (f->value != f->name + f->name_len + 2 || name[f->name_len] != ':' ||
+        name[f->name_len + 1] != ' ')
+        return (struct sl_span){0};
+    return sl_span(name, f->name_len + 2 + f->value_len);
 }
 
 struct sl_span sl_head_value(const struct sl_head *h, const struct sl_field *f)
@@ -317,12 +328,42 @@ bool sl_list_next(struct sl_span *rest, struct sl_span *out_member)
     return false;
 }
 
+/* n bytes, up to eight, as a number. */
+static uint64_t word(const char *p, size_t n)
+{
+    uint64_t x = 0;
+    memcpy(&x, p, n);
+    return x;
+}
+
+/* Are they equal but for the case of letters? Only letters of `lower`, which has no other bytes
+   from 0x40 on, may differ, and only in the bit that is the case. */
+static bool is_same(uint64_t x, uint64_t lower)
+{
+    return ((x ^ lower) & ~(lower >> 1 & UINT64_C(0x2020202020202020))) == 0;
+}
+
+/* By eight bytes a step, the last one over some bytes of the one before. */
+static bool is_named(struct sl_span name, const char *lower)
+{
+    size_t n = name.len, at = 0;
+    if (n < 8) {
+        for (; at < n && is_same(word(name.ptr + at, 1), word(lower + at, 1)); at++)
+            ;
+        return at == n;
+    }
+    for (; at + 8 <= n; at += 8)
+        if (!is_same(word(name.ptr + at, 8), word(lower + at, 8)))
+            return false;
+    return is_same(word(name.ptr + n - 8, 8), word(lower + n - 8, 8));
+}
+
 enum sl_field_id sl_field_id(struct sl_span name)
 {
     if (name.len >= SL_N_ELEMENTS(ids_by_length))
         return SL_FIELD_OTHER;
     for (const uint8_t *id = ids_by_length[name.len]; *id != SL_FIELD_OTHER; id++)
-        if (sl_span_ieq(name, sl_span(names[*id], name.len)))
+        if (is_named(name, names[*id]))
             return (enum sl_field_id) * id;
     return SL_FIELD_OTHER;
 }

@@ -152,7 +152,9 @@ static void test_fields_of_two_lines_are_never_sent(void **state)
 {
     static const char bad[] = {'\r', '\n', '\0'};
     for (size_t i = 0; i < sizeof(bad); i++) {
-        for (size_t at = 0; at < strlen("Badone"); at++) {
+        for (size_t at = 0; at < strlen("Bad: one"); at++) {
+            if (at == strlen("Bad") || at == strlen("Bad:")) /* written anew */
+                continue;
 #ifdef NDEBUG
             encode_bad_field(bad[i], at);
 #else
