@@ -360,9 +360,10 @@ static void on_dialled(void *owner, struct sl_link *link, bool is_reused,
     x->is_reused_link = is_reused;
     x->endpoint = link->endpoint->config;
     sl_link_take(link, &link_events, x);
-    /* What may not be sent twice is not sent on a link that is known to be dead. */
-    if (is_reused && (!is_idempotent(x->head->method) || x->framing.body != SL_BODY_NONE) &&
-        sl_link_is_stale(link)) {
+    /* Nothing is sent on a link that is dead, or on which something has arrived that answers no
+       request: it would be taken for the answer to this one (RFC 9112 section 9.2). The loop tells
+       of it only with its next poll. */
+    if (is_reused && sl_link_is_stale(link)) {
         x->link_written_before = sl_channel_written_bytes(&link->channel);
         dial_fresh(x);
         return;
