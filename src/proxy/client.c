@@ -262,7 +262,9 @@ static void on_deadline(struct sl_deadline *d)
     enum sl_phase phase = d->phase;
     struct sl_limit limit = sl_client_limit_in_force(c, phase);
 
-    if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {
+    if (c->state == SL_CLIENT_IDLE && c->is_closing) { /* retired */
+        sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
+    } else if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {
         sl_client_say_goodbye(c);
     } else if (sl_expiry_cuts(c->proxy, phase, &limit, sl_client_peer(c))) {
         cut_in_phase(c, phase);
@@ -365,9 +367,7 @@ void sl_client_retire(struct sl_client *c, bool ends_opening)
 
     c->is_closing = true;
     if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_KEEPALIVE)
-        sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
-    else if (c->state == SL_CLIENT_IDLE)
-        sl_client_say_goodbye(c);
+        sl_client_await_keepalive(c); /* not for long */
     else if (ends_opening && (c->state == SL_CLIENT_OPENING || c->state == SL_CLIENT_START))
         sl_client_close(c, SL_CHANNEL_CLEAN, &cause);
 }

@@ -67,8 +67,8 @@ struct sl_client {
 
 /* See sl_proxy_accept. */
 void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, size_t index);
-/* Its plan is retired, or the process ends: closes now if it is between two requests (with
-   `ends_opening` also if it has not begun one), else after the present exchange. */
+/* Its plan is retired, or the process ends: closes in a moment if it is between two requests, now
+   with `ends_opening` if it has not begun one, else after the present exchange. */
 void sl_client_retire(struct sl_client *c, bool ends_opening);
 /* Ends at once; what is cut is seen to be cut. */
 void sl_client_kill(struct sl_client *c, const struct sl_cause *cause);

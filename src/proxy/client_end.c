@@ -14,6 +14,8 @@
    has it; more is watched. */
 #define SMALL_RESPONSE_BYTES 65536
 #define WATCH_MS             50
+/* How long a connection of a retired plan rests. */
+#define RETIRE_MS 100
 
 bool sl_client_is_closed(const struct sl_client *c)
 {
@@ -78,7 +80,7 @@ void sl_client_await(struct sl_client *c, enum sl_phase phase)
 }
 
 /* Rests until the next request, but not beyond its age. */
-static void await_keepalive(struct sl_client *c)
+void sl_client_await_keepalive(struct sl_client *c)
 {
     uint64_t limit_ms = pressed_limit_ms(c, SL_PHASE_KEEPALIVE);
     uint64_t max_age_ms = c->set->plan->config->max_age_ms;
@@ -87,6 +89,10 @@ static void await_keepalive(struct sl_client *c)
 
     if (max_age_ms == SL_UNLIMITED)
         left_ms = SL_UNLIMITED;
+    /* A request that is on its way to us already is still served: who asks one after another sees
+       the answer that says `Connection: close`, and not a close instead of an answer. */
+    if (c->is_closing && left_ms > RETIRE_MS)
+        left_ms = RETIRE_MS;
     /* Only now may it be closed to make room: before, a response was still on its way. */
     sl_crowd_rest(&c->proxy->crowd, &c->place);
     sl_client_enter_phase(c, SL_PHASE_KEEPALIVE);
@@ -286,7 +292,7 @@ void sl_client_rest(struct sl_client *c)
     sl_parser_reset(c->parser);
     c->state = SL_CLIENT_IDLE;
     if (is_delivered(c) && !sl_channel_is_full(&c->channel)) {
-        await_keepalive(c);
+        sl_client_await_keepalive(c);
     } else {
         sl_client_enter_phase(c, SL_PHASE_RESPONSE);
         sl_deadline_clear(&c->deadline);
@@ -319,7 +325,7 @@ void sl_client_on_delivered(struct sl_meter *m)
     if (c->exchange)
         sl_exchange_on_room(c->exchange);
     else if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
-        await_keepalive(c);
+        sl_client_await_keepalive(c);
     else if ((c->state == SL_CLIENT_LINGER || c->state == SL_CLIENT_DISCARD) &&
              c->phase == SL_PHASE_RESPONSE)
         begin_lingering(c);

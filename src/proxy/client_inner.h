@@ -24,6 +24,7 @@ void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase);
 void sl_client_await(struct sl_client *c, enum sl_phase phase);
 void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase);
 void sl_client_await_linger(struct sl_client *c);
+void sl_client_await_keepalive(struct sl_client *c);
 void sl_client_end_phase_well(struct sl_client *c);
 /* Bytes since the last time, into the counters. */
 void sl_client_account(struct sl_client *c);

@@ -678,7 +678,7 @@ static void an_exchange_ends_well_during_drain(void **state)
     struct fake_wire *resting = sim_ask(&s, SIM_GET);
     sim_say(&s, s.up[1], "HTTP/1.1 204 No Content\r\n\r\n");
     sim_drain(&s);
-    sim_settle(&s);
+    sim_advance(&s, 110);
     assert_state(resting, FAKE_FIN);
     assert_false(s.is_drained);
     sim_say(&s, s.up[0], OK_2);
