@@ -241,7 +241,6 @@ int sl_loop_err(int err)
         return SL_ERR_RESET;
     case ECONNREFUSED:
     case ENOENT: /* no such unix socket */
-    case EAGAIN: /* a unix socket whose backlog is full */
         return SL_ERR_REFUSED;
     case ENETUNREACH:
     case EHOSTUNREACH:

@@ -42,10 +42,18 @@
 #define N_BUFS        32 /* of one write */
 #define N_FLIGHT_BUFS 4  /* of one uv_write: what libuv keeps without allocating */
 
-/* Either is needed by few: a connect only by upstream links, a write only when a peer is slow. */
+/* How often a unix socket whose backlog is full is asked again. */
+#define RETRY_MS 20
+
+/* Each is needed by few: a connect only by upstream links, a retry by those to a unix socket whose
+   backlog is full, a write only when a peer is slow. */
 union sl_tcp_request {
     uv_connect_t connect;
     uv_write_t write;
+    struct {
+        struct sl_deadline deadline;
+        struct sl_tcp *tcp;
+    } retry;
 };
 
 struct sl_tcp {
@@ -59,6 +67,7 @@ struct sl_tcp {
     uint32_t n_flight;        /* the first bytes of `out`, in a uv_write */
     int err;                  /* why writing failed; 0: it has not */
     bool is_connecting;
+    bool is_retrying; /* connecting, and request->retry is armed */
     bool is_reading;  /* what the owner wants */
     bool is_started;  /* what libuv does */
     bool has_filled;  /* the last read filled the buffer: yield */
@@ -377,6 +386,13 @@ static bool can_fin(struct sl_tcp *tcp)
     return sl_chunkq_is_empty(&tcp->out);
 }
 
+static void stop_retrying(struct sl_tcp *tcp)
+{
+    if (tcp->is_retrying)
+        sl_deadline_fini(&tcp->request->retry.deadline);
+    tcp->is_retrying = false;
+}
+
 void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
 {
     struct sl_tcp *tcp = *ptcp;
@@ -391,6 +407,7 @@ void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
     tcp->events = NULL;
     tcp->owner = NULL;
     sl_deferred_cancel(&tcp->later);
+    stop_retrying(tcp);
     uv_close((uv_handle_t *)&tcp->uv, on_closed);
 }
 
@@ -432,6 +449,7 @@ int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
 
 static void connected(struct sl_tcp *tcp, int err)
 {
+    stop_retrying(tcp);
     tcp->is_connecting = false;
     if (err)
         tcp->err = err; /* it can only be closed */
@@ -455,6 +473,34 @@ static void on_connect(uv_connect_t *request, int status)
 }
 
 /* A unix socket connects at once or not at all. */
+/* TCP waits by itself for room in a backlog; for a unix socket it has to be asked for. The owner's
+   deadline ends it. */
+static void on_retry(struct sl_deadline *d)
+{
+    union sl_tcp_request *request = sl_container_of(d, union sl_tcp_request, retry.deadline);
+    struct sl_tcp *tcp = request->retry.tcp;
+
+    if (connect(fd_of(tcp), (const struct sockaddr *)&tcp->peer.storage, tcp->peer.len) == 0) {
+        connected(tcp, 0);
+    } else if (errno == EAGAIN) {
+        sl_deadline_arm(d, SL_PHASE_NONE, RETRY_MS);
+    } else {
+        connected(tcp, sl_loop_err(errno));
+    }
+}
+
+static int wait_for_backlog(struct sl_tcp *tcp)
+{
+    tcp->request = malloc(sizeof(*tcp->request));
+    if (!tcp->request)
+        return SL_ERR_MEMORY;
+    tcp->is_retrying = true;
+    tcp->request->retry.tcp = tcp;
+    sl_deadline_init(&tcp->request->retry.deadline, loop_of(tcp), on_retry);
+    sl_deadline_arm(&tcp->request->retry.deadline, SL_PHASE_NONE, RETRY_MS);
+    return 0;
+}
+
 static int connect_unix(struct sl_loop *loop, const struct sl_addr *to,
                         const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp)
 {
@@ -462,15 +508,25 @@ static int connect_unix(struct sl_loop *loop, const struct sl_addr *to,
 
     if (fd < 0)
         return sl_loop_err(errno);
+    bool is_full = false;
     if (connect(fd, (const struct sockaddr *)&to->storage, to->len)) {
         int err = sl_loop_err(errno);
-        close(fd);
-        return err;
+        is_full = errno == EAGAIN;
+        if (!is_full) {
+            close(fd);
+            return err;
+        }
     }
     int err = sl_tcp_adopt(loop, fd, to, events, owner, out_tcp);
     if (err)
         return err;
     (*out_tcp)->is_connecting = true;
+    if (is_full) {
+        err = wait_for_backlog(*out_tcp);
+        if (err)
+            sl_tcp_close(out_tcp, SL_TCP_FIN);
+        return err;
+    }
     sl_defer_next(loop, &(*out_tcp)->later);
     return 0;
 }
