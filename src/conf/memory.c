@@ -57,7 +57,8 @@ void sl_config_print_memory(const struct sl_config *config, FILE *to)
          2 * SILENT_BYTES + session + stage + 2 * head + trailer + 2 * queue + 2 * rest},
         {"between requests", "+ TLS session + header_bytes kept", SILENT_BYTES + session + head},
     };
-    fprintf(to, "Memory of one client connection, at most:\n");
+    fprintf(to, "Memory of one client connection, at most (without what the kernel holds for its "
+                "sockets):\n");
     uint64_t most = 0;
     for (size_t i = 0; i < SL_N_ELEMENTS(states); i++) {
         fprintf(to, "  %-18s", states[i].name);
