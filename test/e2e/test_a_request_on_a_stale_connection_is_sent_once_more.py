@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reused connection that turns out to be gone: a request without a body that may be repeated is sent once more on a
 fresh one; a POST is not, unless none of it was sent; nothing is ever sent twice that may not be (RFC 9110 9.2.2)."""
-import signal
 import threading
 
 import pytest
@@ -105,12 +104,12 @@ def test_closed_just_before_a_post(sluice, upstream):
     one = proxy.client()
     assert one.get().body == b"answer"
     wait.until(lambda: proxy.metrics().get("sluice_endpoint_idle_connections") == 1)
-    proxy.signal(signal.SIGSTOP)
+    proxy.freeze()
     one.request("POST", "/", body=b"x")  # sluice hears of this first
     s.sleep(0.2)
     go.set()
     s.sleep(0.2)
-    proxy.signal(signal.SIGCONT)
+    proxy.thaw()
     assert one.response().body == b"answer"
     assert [request.method for request in app.requests] == ["GET", "POST"]
 

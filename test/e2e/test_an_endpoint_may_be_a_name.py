@@ -18,4 +18,4 @@ def test_an_unknown_name(tmp_path):
     for verb in ("check", "run"):
         done = s.run(verb, "-c", file, folder=tmp_path, within=40)
         assert done.returncode == 2
-        assert re.search(r"sluice\.yaml:4:\d+: .*endpoints.*no-such-host", done.stderr), done.stderr
+        assert re.search(r"sluice\.yaml:4:\d+: upstreams\[0\]\.endpoints\[0\]\.address: .*no-such-host", done.stderr), done.stderr

@@ -74,9 +74,14 @@ def test_every_phase_has_its_gauge(sluice, upstream):
     expected = {phase: 1 for phase in made}
     wait.until(lambda: {phase: n for phase, n in proxy.metrics().series("sluice_connections", "phase").items()
                         if n} == expected, what=f"one connection in each phase: {expected}")
-    status = proxy.status()["connections"]
-    assert status["total"] == len(made)
-    assert {phase: row["connections"] for phase, row in status["phases"].items() if row["connections"]} == expected
+
+    def told():
+        status = proxy.status()["connections"]
+        assert status["total"] == len(made)
+        seen = {phase: row["connections"] for phase, row in status["phases"].items() if row["connections"]}
+        return status if seen == expected else None
+
+    status = wait.until(told, what="the status page to tell the same")
     assert status["phases"]["first_byte"]["oldest_peer"].startswith("127.0.0.1:")
     assert status["phases"]["first_byte"]["oldest_seconds"] > 0
     go.set()

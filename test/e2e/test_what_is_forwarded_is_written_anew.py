@@ -86,3 +86,12 @@ def test_bytes_of_the_head(sluice, upstream):
     assert head.startswith(b"GET / HTTP/1.1\r\n")
     assert b"\r\nX-A: b\r\n" in head
     assert head.count(b"\n") == head.count(b"\r\n")
+
+
+def test_proxy_is_not_passed_on(sluice, upstream):
+    """CGI would make HTTP_PROXY of it (httpoxy)."""
+    app = upstream()
+    assert sluice(app).client().get("/", "Proxy: http://evil.test/", "X-Proxy: kept").status == 200
+    head = app.requests[0].head.lower()
+    assert b"evil.test" not in head
+    assert b"x-proxy: kept" in head
