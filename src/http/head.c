@@ -38,6 +38,7 @@ static const uint8_t ids_by_length[][5] = {
     [2] = {SL_FIELD_TE},
     [3] = {SL_FIELD_VIA},
     [4] = {SL_FIELD_DATE, SL_FIELD_HOST},
+    [5] = {SL_FIELD_PROXY},
     [6] = {SL_FIELD_EXPECT, SL_FIELD_SERVER},
     [7] = {SL_FIELD_REFERER, SL_FIELD_TRAILER, SL_FIELD_UPGRADE},
     [9] = {SL_FIELD_FORWARDED, SL_FIELD_X_REAL_IP},

@@ -255,8 +255,10 @@ int sl_rewrite_request(struct sl_exchange *x)
 {
     const struct sl_config *config = x->set->plan->config;
     struct sl_head *head = x->head;
-    uint64_t dropped =
-        SL_FIELD_BIT(SL_FIELD_PROXY_AUTHORIZATION) | SL_FIELD_BIT(SL_FIELD_X_REQUEST_ID);
+    /* Proxy: no such field exists, but CGI makes a variable of it that programs believe (httpoxy).
+     */
+    uint64_t dropped = SL_FIELD_BIT(SL_FIELD_PROXY_AUTHORIZATION) | SL_FIELD_BIT(SL_FIELD_PROXY) |
+                       SL_FIELD_BIT(SL_FIELD_X_REQUEST_ID);
 
     if (!x->framing.expects_continue)
         dropped |= SL_FIELD_BIT(SL_FIELD_EXPECT);

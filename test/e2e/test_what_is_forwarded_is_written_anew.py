@@ -92,6 +92,5 @@ def test_proxy_is_not_passed_on(sluice, upstream):
     """CGI would make HTTP_PROXY of it (httpoxy)."""
     app = upstream()
     assert sluice(app).client().get("/", "Proxy: http://evil.test/", "X-Proxy: kept").status == 200
-    head = app.requests[0].head.lower()
-    assert b"evil.test" not in head
-    assert b"x-proxy: kept" in head
+    assert "x-proxy" in seen(app)
+    assert "proxy" not in seen(app)

@@ -24,6 +24,7 @@
     X(HOST, "host")                                                                                \
     X(HTTP2_SETTINGS, "http2-settings")                                                            \
     X(KEEP_ALIVE, "keep-alive")                                                                    \
+    X(PROXY, "proxy")                                                                              \
     X(PROXY_AUTHENTICATE, "proxy-authenticate")                                                    \
     X(PROXY_AUTHORIZATION, "proxy-authorization")                                                  \
     X(PROXY_CONNECTION, "proxy-connection")                                                        \
@@ -48,7 +49,7 @@ enum sl_field_id {
 #define X(sym, name) SL_FIELD_##sym,
     SL_FIELDS(X)
 #undef X
-    SL_N_FIELD_IDS
+        SL_N_FIELD_IDS
 };
 
 /* Sets of ids. */
@@ -91,7 +92,7 @@ struct sl_head {
     struct sl_head_limits limits;
 
     bool is_request;
-    uint8_t minor;             /* HTTP/1.minor */
+    uint8_t minor; /* HTTP/1.minor */
     /* request */
     enum sl_method method;
     uint32_t method_at, method_len, target_at, target_len;
@@ -108,12 +109,14 @@ void sl_head_fini(struct sl_head *h);
 void sl_head_shrink(struct sl_head *h);
 
 /* Makes it a request or a response that sluice itself writes. 0, SL_ERR_INVALID (no token, or bytes
-   that no target holds), SL_ERR_MEMORY or SL_ERR_LIMIT. A status without reason gets the usual one. */
+   that no target holds), SL_ERR_MEMORY or SL_ERR_LIMIT. A status without reason gets the usual one.
+ */
 int sl_head_set_request(struct sl_head *h, struct sl_span method, struct sl_span target);
 void sl_head_set_status(struct sl_head *h, int status);
 /* 0, SL_ERR_MEMORY, SL_ERR_LIMIT (limits bind what is received; additions have as much room again),
-   or SL_ERR_INVALID: the name is no token or the value holds a control byte. The value is trimmed. Both
-   are copied and may be parts of the same head. Spans and field pointers taken from it before are void. */
+   or SL_ERR_INVALID: the name is no token or the value holds a control byte. The value is trimmed.
+   Both are copied and may be parts of the same head. Spans and field pointers taken from it before
+   are void. */
 int sl_head_add(struct sl_head *h, struct sl_span name, struct sl_span value);
 struct sl_span sl_head_name(const struct sl_head *h, const struct sl_field *f);
 struct sl_span sl_head_value(const struct sl_head *h, const struct sl_field *f);
