@@ -193,6 +193,7 @@ static void finish_handshake(struct sl_client *c)
         sl_histogram_add(&counters->handshake_duration, c->origin.tls_handshake_ms);
     }
     c->state = SL_CLIENT_START;
+    sl_crowd_rest(&c->proxy->crowd, &c->place);
     sl_client_await(c, SL_PHASE_REQUEST_START);
 }
 

@@ -17,10 +17,10 @@ struct sl_config;
 struct sl_hive;
 
 struct sl_crowd {
-    struct sl_list all;              /* every client, the oldest first */
-    struct sl_list silent;           /* not a byte yet, the oldest first */
-    struct sl_list handshaking;      /* some bytes, no finished handshake; the oldest first */
-    struct sl_list resting;          /* between two requests; the one that rests longest first */
+    struct sl_list all;         /* every client, the oldest first */
+    struct sl_list silent;      /* not a byte yet, the oldest first */
+    struct sl_list handshaking; /* some bytes, no finished handshake; the oldest first */
+    struct sl_list resting;     /* before a request or between two; who rests longest comes first */
     size_t n_clients, n_handshaking; /* handshaking counts the silent as well */
     void *hives; /* tsearch tree: struct sl_hive by prefix, while any handshakes */
     uint64_t max_clients, max_handshaking, max_per_prefix; /* this worker's shares; 0: none */

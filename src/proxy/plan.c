@@ -51,6 +51,26 @@ static int look_up(const struct sl_endpoint_config *config, const char *path,
     return err;
 }
 
+/* Each worker has its own share of the endpoint's connections; a worker without any could serve
+ * nobody. */
+static int check_share(const struct sl_endpoint_config *endpoint, size_t u, size_t e,
+                       uint32_t n_workers, struct sl_report *report)
+{
+    char path[64];
+    struct sl_str s;
+
+    if (endpoint->max_connections == 0 || endpoint->max_connections >= n_workers)
+        return 0;
+    sl_str_init(&s, path, sizeof(path));
+    sl_str_addf(&s, "upstreams[%zu].endpoints[%zu].max_connections", u, e);
+    sl_report_add(
+        report, endpoint->at, path,
+        "%u connections cannot be shared out among %u workers, which need one each; write "
+        "`workers: %u` or fewer, or allow more connections",
+        endpoint->max_connections, n_workers, endpoint->max_connections);
+    return SL_ERR_CONFIG;
+}
+
 static int plan_endpoints(struct sl_plan *plan, struct sl_report *report)
 {
     const struct sl_config *config = plan->config;
@@ -72,6 +92,8 @@ static int plan_endpoints(struct sl_plan *plan, struct sl_report *report)
             sl_str_addf(&s, "upstreams[%zu].endpoints[%zu].address", u, e);
             int err = endpoint->host ? look_up(endpoint, path, &plan->endpoints[u][e], report)
                                      : add_addr(&plan->endpoints[u][e], &endpoint->address);
+            if (err == 0)
+                err = check_share(endpoint, u, e, plan->n_workers, report);
             if (err != 0 && result != SL_ERR_MEMORY)
                 result = err;
         }
@@ -129,6 +151,7 @@ int sl_plan_new(struct sl_config *config, uint64_t number, uint32_t n_workers,
     if (!plan)
         return SL_ERR_MEMORY;
     atomic_init(&plan->n_refs, 1);
+    atomic_init(&plan->n_sets, 0);
     plan->number = number;
     plan->n_workers = n_workers ? n_workers : 1;
     plan->config = config;

@@ -165,15 +165,18 @@ void sl_upstreams_close_idle(struct sl_upstreams *set)
     }
 }
 
+/* worker: the how manieth to take its share. The shares add up to the limit, and none is 0
+ * (plan.c). */
 static void init_endpoint(struct sl_endpoint *e, struct sl_upstream *u, size_t index,
-                          const struct sl_plan *plan, size_t upstream_index)
+                          const struct sl_plan *plan, size_t upstream_index, uint32_t worker)
 {
+    uint32_t limit = u->config->endpoints[index].max_connections;
+
     e->upstream = u;
     e->config = &u->config->endpoints[index];
     e->plan = &plan->endpoints[upstream_index][index];
     sl_list_init(&e->idle);
-    if (e->config->max_connections > 0) /* each worker has its share, and at least one */
-        e->max_links = (e->config->max_connections + plan->n_workers - 1) / plan->n_workers;
+    e->max_links = limit / plan->n_workers + (worker < limit % plan->n_workers);
 }
 
 static void free_set(struct sl_upstreams *set)
@@ -187,6 +190,7 @@ static void free_set(struct sl_upstreams *set)
 int sl_upstreams_new(struct sl_proxy *proxy, struct sl_plan *plan, struct sl_upstreams **out_set)
 {
     const struct sl_config *config = plan->config;
+    uint32_t worker = atomic_fetch_add(&plan->n_sets, 1) % plan->n_workers;
     struct sl_upstreams *set = calloc(1, sizeof(*set));
 
     *out_set = NULL;
@@ -213,7 +217,7 @@ int sl_upstreams_new(struct sl_proxy *proxy, struct sl_plan *plan, struct sl_ups
             return SL_ERR_MEMORY;
         }
         for (size_t e = 0; e < u->config->n_endpoints; e++)
-            init_endpoint(&u->endpoints[e], u, e, plan, i);
+            init_endpoint(&u->endpoints[e], u, e, plan, i, worker);
     }
     sl_plan_ref(plan);
     sl_list_append(&proxy->sets, &set->link);

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Round robin by weights, least connections, and an endpoint of weight 0."""
+import re
 import threading
 
-from testenv import wait
+import pytest
+
+from testenv import sluice as s, wait
 
 
 def count(apps):
@@ -67,7 +70,8 @@ def test_least_connections(sluice, upstream):
     assert busy.response().status == 200
 
 
-def test_max_connections_is_kept(sluice, upstream):
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_max_connections_is_kept(sluice, upstream, workers):
     go = threading.Event()
 
     def script(connection):
@@ -77,12 +81,24 @@ def test_max_connections_is_kept(sluice, upstream):
             connection.respond()
 
     app = upstream(script)
-    proxy = sluice([{"address": app, "max_connections": 3}])
-    clients = [proxy.client().request() for _ in range(8)]
+    proxy = sluice([{"address": app, "max_connections": 3}], workers=workers,
+                   deadlines={"upstream_queue": "20s"})
+    clients = [proxy.client().request() for _ in range(24)]
     app.wait_requests(3)
-    wait.until(lambda: proxy.metrics().get("sluice_upstream_queue_length") == 5)
+    wait.until(lambda: proxy.metrics().get("sluice_upstream_queue_length") == 21)
     assert len(app.connections) == 3
     go.set()
     for one in clients:
         assert one.response().status == 200
     assert len(app.connections) == 3
+
+
+def test_a_limit_that_some_worker_would_have_no_share_of_is_refused(tmp_path):
+    (tmp_path / "sluice.yaml").write_text(
+        "workers: 4\nstatus: off\nlisteners: [{address: '127.0.0.1:0', tls: off}]\n"
+        "upstreams:\n  - name: app\n    endpoints:\n"
+        "      - {address: '127.0.0.1:1', max_connections: 3}\n")
+    done = s.run("check", "-c", tmp_path / "sluice.yaml", folder=tmp_path)
+    assert done.returncode == 2
+    assert re.search(r"sluice.yaml:7:\d+: upstreams\[0\].endpoints\[0\].max_connections: .*workers: 3",
+                     done.stdout + done.stderr)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan: what one configuration means to the data path: listeners, routes, upstreams and the deadlines
- * of each pair of listener and route, worked out once. Immutable and shared by all workers; a
- * reference keeps it alive, so that running exchanges end under the plan they began with.
+ * plan: what one configuration means to the data path: listeners, routes, upstreams and the
+ * deadlines of each pair of listener and route, worked out once. Immutable and shared by all
+ * workers; a reference keeps it alive, so that running exchanges end under the plan they began
+ * with.
  */
 #ifndef SLUICE_PROXY_PLAN_H
 #define SLUICE_PROXY_PLAN_H
@@ -25,18 +26,19 @@ struct sl_plan_endpoint {
 
 struct sl_plan {
     atomic_uint n_refs;
-    uint64_t number;                  /* generation: 1 for the first */
-    struct sl_config *config;         /* owned */
-    struct sl_plan_listener *listeners; /* as in config */
+    atomic_uint n_sets;                  /* workers that have taken their shares of the limits */
+    uint64_t number;                     /* generation: 1 for the first */
+    struct sl_config *config;            /* owned */
+    struct sl_plan_listener *listeners;  /* as in config */
     struct sl_plan_endpoint **endpoints; /* [upstream][endpoint] */
-    uint32_t *route_order;            /* indices into config->routes: the most specific first */
-    uint32_t n_workers;               /* limits are shared out among so many */
+    uint32_t *route_order;               /* indices into config->routes: the most specific first */
+    uint32_t n_workers;                  /* limits are shared out among so many */
 };
 
 /*
- * Takes the config over on success. tls_servers[i] belongs to listener i (NULL for plain); the plan takes
- * a reference of each. Endpoints that are names are looked up here (blocking: never on a worker); a
- * failure is reported with its position. 0, SL_ERR_CONFIG or SL_ERR_MEMORY.
+ * Takes the config over on success. tls_servers[i] belongs to listener i (NULL for plain); the plan
+ * takes a reference of each. Endpoints that are names are looked up here (blocking: never on a
+ * worker); a failure is reported with its position. 0, SL_ERR_CONFIG or SL_ERR_MEMORY.
  */
 int sl_plan_new(struct sl_config *config, uint64_t number, uint32_t n_workers,
                 struct sl_tls_server *const *tls_servers, struct sl_report *report,
