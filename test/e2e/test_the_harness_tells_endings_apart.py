@@ -36,8 +36,9 @@ def tls_server(certs):
 
 
 def test_a_reset(upstream):
-    server = upstream(lambda connection: connection.reset())
+    server = upstream(lambda connection: connection.read(1) and connection.reset())
     with Client(("127.0.0.1", server.port)) as one:
+        one.send(b"x")
         assert one.end() == "reset"
 
 
