@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange_inner: what the files of exchange share. exchange.c begins and ends one and knows its
+ * deadlines, exchange_request.c goes to the upstream, exchange_response.c comes back.
+ */
+#ifndef SLUICE_PROXY_EXCHANGE_INNER_H
+#define SLUICE_PROXY_EXCHANGE_INNER_H
+
+#include "exchange.h"
+#include "inner.h"
+
+/* How often delivery is looked at when the next phase waits for it. */
+#define SL_EXCHANGE_WATCH_MS 50
+
+/* ---- exchange.c ---- */
+
+/* Its stream has closed it: nothing may be touched but its memory, until the end of the turn. */
+bool sl_exchange_is_over(const struct sl_exchange *x);
+/* The response cannot be completed, visibly. */
+void sl_exchange_cut(struct sl_exchange *x, const struct sl_cause *cause);
+/* Refused while no response has begun, else cut. */
+void sl_exchange_fail(struct sl_exchange *x, int status, const char *why,
+                      const struct sl_cause *cause);
+/* A sentence for the client. Static. */
+const char *sl_exchange_expiry_text(enum sl_phase phase);
+
+/* ---- exchange_request.c ---- */
+
+sl_dial_fn sl_exchange_on_dialled;
+void sl_exchange_on_dial_phase(void *owner);
+void sl_exchange_on_request_delivered(struct sl_meter *m);
+void sl_exchange_on_link_room(void *owner);
+/* May the request be sent once more, on a fresh link? */
+bool sl_exchange_can_retry(const struct sl_exchange *x);
+void sl_exchange_dial_fresh(struct sl_exchange *x);
+void sl_exchange_close_link(struct sl_exchange *x, enum sl_channel_close how);
+
+/* ---- exchange_response.c ---- */
+
+extern const struct sl_link_events sl_exchange_link_events;
+/* One side of the tunnel has ended, or what it had left is delivered. */
+void sl_exchange_narrow_tunnel(struct sl_exchange *x);
+
+#endif
