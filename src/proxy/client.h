@@ -59,8 +59,8 @@ struct sl_client {
     uint64_t n_requests;
     uint64_t n_in_counted, n_out_counted;
     uint64_t undelivered_from; /* of the channel's written bytes; while the response meter runs */
-    bool is_closing; /* no further request on this connection */
-    bool has_ended;  /* the client sent FIN: it may still read */
+    bool is_closing;           /* no further request on this connection */
+    bool has_ended;            /* the client sent FIN: it may still read */
     bool has_tls;
     bool is_handshake_over; /* counted */
 };

@@ -26,7 +26,7 @@ def test_the_oldest_silent_one(sluice, upstream):
     assert established.get("/bytes/1").status == 200
     assert proxy.client().get("/bytes/1").status == 200  # a lawful newcomer gets in
     assert evicted(proxy) == 5
-    assert proxy.metrics().get("sluice_handshakes_evicted_total") == 5
+    assert proxy.metrics().get("sluice_connections_evicted_total") == 5
     proxy.nothing_expired()
 
 

@@ -45,7 +45,8 @@ void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, size_t high,
 void sl_chunkq_clear(struct sl_chunkq *q);
 /* 0 or SL_ERR_MEMORY; then nothing was appended. Marks are not enforced here. */
 int sl_chunkq_append(struct sl_chunkq *q, struct sl_span bytes);
-/* Up to max spans from the front; they live until the next consume or clear. Returns their number. */
+/* Up to max spans from the front; they live until the next consume or clear. Returns their number.
+ */
 size_t sl_chunkq_peek(const struct sl_chunkq *q, struct sl_span *out_spans, size_t max);
 /* Drops n bytes (at most n_bytes) from the front. */
 void sl_chunkq_consume(struct sl_chunkq *q, size_t n);

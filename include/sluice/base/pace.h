@@ -3,15 +3,15 @@
  * pace: may this body go on? The minimum pace of a progress phase, without a clock of its own.
  *
  * Time is charged only while the pace is running, that is, while the party it measures holds the
- * ball (law 3). Two conditions hold together: the longest charged time without progress (`limit_ms`),
- * and in every window of `window_ms` charged time at least rate x window bytes. The window is made
- * of SL_PACE_SLICES slices and judged at each slice's end, so a breach is seen at most one slice
- * late and never early, and a fast start buys at most one window of silence.
+ * ball (law 3). Two conditions hold together: the longest charged time without progress
+ * (`limit_ms`), and in every window of `window_ms` charged time at least rate x window bytes. The
+ * window is made of SL_PACE_SLICES slices and judged at each slice's end, so a breach is seen at
+ * most one slice late and never early, and a fast start buys at most one window of silence.
  *
- * A verdict other than OK is not final: bytes that had already arrived when it fell are found by one
- * last look, told with sl_pace_progress, and the next check takes them into account. A loop that was
- * busy for long costs the peer nothing for the same reason: bytes found late count for the time
- * since the last call, wherever the peer needs them most.
+ * A verdict other than OK is not final: bytes that had already arrived when it fell are found by
+ * one last look, told with sl_pace_progress, and the next check takes them into account. A loop
+ * that was busy for long costs the peer nothing for the same reason: bytes found late count for the
+ * time since the last call, wherever the peer needs them most.
  *
  *  Times are in milliseconds of any monotonic clock; the caller passes the same one everywhere.
  */
@@ -42,7 +42,7 @@ struct sl_pace {
                                   charged_ms only when that end has too few bytes in its window */
     uint64_t n_slices;         /* slices that ended so far */
     uint64_t slice_bytes[SL_PACE_SLICES]; /* ring; [n_slices % SLICES] is the present one */
-    uint64_t window_bytes;     /* the sum of the ring */
+    uint64_t window_bytes;                /* the sum of the ring */
 };
 
 /* Starts anew, not running. Copies the limit: a live phase keeps the values it began with. */

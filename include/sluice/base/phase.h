@@ -45,9 +45,10 @@ enum sl_scope {
  * key: name. awaited: whom expiry blames. limit: milliseconds, for progress phases the longest time
  * without progress. total: milliseconds for the whole phase. rate: bytes per second, over `window`
  * milliseconds of charged time; 0 where the phase has no minimum rate. bytes: byte cap; 0 where the
- * phase has none. word: the YAML key of `limit` inside a mapping. status: what the client is answered
- * on expiry when it can be answered, else 0.
+ * phase has none. word: the YAML key of `limit` inside a mapping. status: what the client is
+ * answered on expiry when it can be answered, else 0.
  */
+/* clang-format off */
 /*  symbol            key                awaited   kind      scope     word     limit    total         rate window bytes status */
 #define SL_PHASES(X)                                                                                                                  \
     X(PROXY_HEADER,     proxy_header,     CLIENT,   ABSOLUTE, LISTENER, "limit", 3000,    SL_UNLIMITED, 0,   0,     0,      0)          \
@@ -66,23 +67,26 @@ enum sl_scope {
     X(TUNNEL,           tunnel,           BOTH,     PROGRESS, ROUTE,    "idle",  3600000, SL_UNLIMITED, 0,   0,     0,      0)          \
     X(LINGER,           linger,           CLIENT,   ABSOLUTE, LISTENER, "idle",  2000,    10000,        0,   0,     1048576, 0)         \
     X(DRAIN,            drain,            PROXY,    ABSOLUTE, GLOBAL,   "limit", 30000,   SL_UNLIMITED, 0,   0,     0,      0)
+/* clang-format on */
 
 enum sl_phase {
     SL_PHASE_NONE = -1, /* not waiting: closed, or work is under way in this very turn */
-#define X(sym, key, awaited, kind, scope, word, limit, total, rate, window, bytes, status) SL_PHASE_##sym,
+#define X(sym, key, awaited, kind, scope, word, limit, total, rate, window, bytes, status)         \
+    SL_PHASE_##sym,
     SL_PHASES(X)
 #undef X
-    SL_N_PHASES
+        SL_N_PHASES
 };
 
 /* The effective limits of one phase. A live wait keeps the values with which it began. */
 struct sl_limit {
-    uint64_t limit_ms;     /* absolute: the deadline; progress and linger: longest time without progress */
-    uint64_t total_ms;     /* whole phase; SL_UNLIMITED: none */
-    uint64_t rate_Bps;     /* bytes per second of charged time; 0: none */
-    uint64_t window_ms;    /* the window over which rate_Bps is required */
-    uint64_t cap_bytes;    /* linger only: bytes read and thrown away at most */
-    bool is_enforced;      /* false: shadow mode; expiry is counted and logged, and cuts nothing */
+    uint64_t
+        limit_ms; /* absolute: the deadline; progress and linger: longest time without progress */
+    uint64_t total_ms;  /* whole phase; SL_UNLIMITED: none */
+    uint64_t rate_Bps;  /* bytes per second of charged time; 0: none */
+    uint64_t window_ms; /* the window over which rate_Bps is required */
+    uint64_t cap_bytes; /* linger only: bytes read and thrown away at most */
+    bool is_enforced;   /* false: shadow mode; expiry is counted and logged, and cuts nothing */
 };
 
 struct sl_deadlines {

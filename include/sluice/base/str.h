@@ -36,9 +36,9 @@ static inline struct sl_span sl_str_span(const struct sl_str *s)
 void sl_str_add_duration(struct sl_str *s, uint64_t ms);
 void sl_str_add_size(struct sl_str *s, uint64_t bytes);
 
-/* Reads: 0 or SL_ERR_INVALID (malformed) or SL_ERR_LIMIT (does not fit in 64 bits). "0" is read as 0.
-   Durations: ms s m h d, alone or largest first (1h30m); sizes: B KiB MiB GiB KB MB GB (or no unit); rates: a size followed by "/s".
-   `unlimited` is read as SL_UNLIMITED by each. */
+/* Reads: 0 or SL_ERR_INVALID (malformed) or SL_ERR_LIMIT (does not fit in 64 bits). "0" is read as
+   0. Durations: ms s m h d, alone or largest first (1h30m); sizes: B KiB MiB GiB KB MB GB (or no
+   unit); rates: a size followed by "/s". `unlimited` is read as SL_UNLIMITED by each. */
 int sl_read_duration(struct sl_span text, uint64_t *out_ms);
 int sl_read_size(struct sl_span text, uint64_t *out_bytes);
 int sl_read_rate(struct sl_span text, uint64_t *out_Bps);

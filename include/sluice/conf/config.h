@@ -169,9 +169,10 @@ struct sl_config {
 /* Reads and checks the file. 0, or SL_ERR_CONFIG with the report filled (all errors), or
  * SL_ERR_MEMORY. */
 int sl_config_read(const char *path, struct sl_report *report, struct sl_config **out_config);
-/* The same, but with SL_ERR_CONFIG *out_config is what could be read, or NULL: any text in it may be NULL, any
-   address empty. Good for looking for further errors, and to be freed. */
-int sl_config_read_broken(const char *path, struct sl_report *report, struct sl_config **out_config);
+/* The same, but with SL_ERR_CONFIG *out_config is what could be read, or NULL: any text in it may
+   be NULL, any address empty. Good for looking for further errors, and to be freed. */
+int sl_config_read_broken(const char *path, struct sl_report *report,
+                          struct sl_config **out_config);
 /* The same from memory; `name` stands for the file in messages. */
 int sl_config_read_text(const char *name, struct sl_span text, struct sl_report *report,
                         struct sl_config **out_config);

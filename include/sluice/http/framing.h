@@ -9,24 +9,24 @@
 #include <sluice/http/head.h>
 
 enum sl_body {
-    SL_BODY_NONE,    /* no body */
-    SL_BODY_LENGTH,  /* exactly content_length bytes */
+    SL_BODY_NONE,   /* no body */
+    SL_BODY_LENGTH, /* exactly content_length bytes */
     SL_BODY_CHUNKED,
-    SL_BODY_EOF,     /* response only: until the connection ends */
+    SL_BODY_EOF, /* response only: until the connection ends */
 };
 
 struct sl_framing {
     enum sl_body body;
-    uint64_t content_length;    /* with SL_BODY_LENGTH; also what a response to HEAD declares */
-    bool has_content_length;    /* the head declares one (kept for HEAD and 304) */
-    bool is_persistent;         /* the connection may serve another message (RFC 9112 9.3) */
-    bool is_upgrade;            /* request: asks for one (h2c is not counted). response: status 101 */
-    bool expects_continue;      /* request: Expect: 100-continue, HTTP/1.1, and a body to wait for */
+    uint64_t content_length; /* with SL_BODY_LENGTH; also what a response to HEAD declares */
+    bool has_content_length; /* the head declares one (kept for HEAD and 304) */
+    bool is_persistent;      /* the connection may serve another message (RFC 9112 9.3) */
+    bool is_upgrade;         /* request: asks for one (h2c is not counted). response: status 101 */
+    bool expects_continue;   /* request: Expect: 100-continue, HTTP/1.1, and a body to wait for */
 };
 
 /* A refusal: the status to answer and a sentence for the body. All static. */
 struct sl_refusal {
-    int status;       /* 502 whenever a response is refused */
+    int status; /* 502 whenever a response is refused */
     const char *why;
     const char *rule; /* short name for logs: "cl_and_te", "bad_host" */
 };

@@ -13,13 +13,13 @@
 #include <sluice/http/framing.h>
 
 enum sl_parse {
-    SL_PARSE_MORE,  /* everything was used up; needs more bytes */
-    SL_PARSE_HEAD,  /* the head is complete, checked and framed: head, framing. Feeding again goes on
-                       with its body. Interim responses (1xx but 101) are heads too: feed again
-                       for the next head; sl_parser_reset is not called in between. */
-    SL_PARSE_BODY,  /* `body` holds body bytes (never empty) */
-    SL_PARSE_END,   /* the message is complete; trailers (perhaps none) are in `trailers`. What is
-                       left of the input belongs to the next message, or to the tunnel (101). */
+    SL_PARSE_MORE, /* everything was used up; needs more bytes */
+    SL_PARSE_HEAD, /* the head is complete, checked and framed: head, framing. Feeding again goes on
+                      with its body. Interim responses (1xx but 101) are heads too: feed again
+                      for the next head; sl_parser_reset is not called in between. */
+    SL_PARSE_BODY, /* `body` holds body bytes (never empty) */
+    SL_PARSE_END,  /* the message is complete; trailers (perhaps none) are in `trailers`. What is
+                      left of the input belongs to the next message, or to the tunnel (101). */
     SL_PARSE_ERROR, /* refused: `refusal`. The parser is of no further use. */
 };
 
@@ -44,12 +44,12 @@ void sl_parser_shrink(struct sl_parser *parser);
 /* Response parsers, before each response: what was asked decides the framing. */
 void sl_parser_expect(struct sl_parser *parser, enum sl_method request_method);
 
-/* Advances *in by what it used. One event a call; feed until SL_PARSE_MORE, which alone means that *in is
-   used up. Events may be due although *in is empty (SL_PARSE_END after the last body byte). Limits are
-   enforced at the first byte beyond them. */
+/* Advances *in by what it used. One event a call; feed until SL_PARSE_MORE, which alone means that
+   *in is used up. Events may be due although *in is empty (SL_PARSE_END after the last body byte).
+   Limits are enforced at the first byte beyond them. */
 enum sl_parse sl_parser_feed(struct sl_parser *parser, struct sl_span *in);
-/* The peer ended its stream. SL_PARSE_END: that completed an SL_BODY_EOF message. SL_PARSE_MORE: nothing
-   had begun. SL_PARSE_ERROR: the message is truncated (refusal.rule "truncated"). */
+/* The peer ended its stream. SL_PARSE_END: that completed an SL_BODY_EOF message. SL_PARSE_MORE:
+   nothing had begun. SL_PARSE_ERROR: the message is truncated (refusal.rule "truncated"). */
 enum sl_parse sl_parser_end(struct sl_parser *parser);
 /* Has any byte of the present message been seen? (An empty line before a request does not count,
    RFC 9112 2.2; at most one is skipped.) */

@@ -8,7 +8,12 @@
 #include <sluice/base/err.h>
 #include <sluice/base/span.h>
 
-enum sl_target_form { SL_TARGET_ORIGIN, SL_TARGET_ABSOLUTE, SL_TARGET_AUTHORITY, SL_TARGET_ASTERISK };
+enum sl_target_form {
+    SL_TARGET_ORIGIN,
+    SL_TARGET_ABSOLUTE,
+    SL_TARGET_AUTHORITY,
+    SL_TARGET_ASTERISK
+};
 
 struct sl_target {
     enum sl_target_form form;
@@ -23,22 +28,24 @@ struct sl_target {
 };
 
 /*
- * 0 or SL_ERR_INVALID: no such form, a fragment, an authority with userinfo, a scheme other than http
- * and https. Paths hold what RFC 3986 allows and `[]{}|^`, which browsers send unencoded, and no broken
- * %XX; queries any printable byte but '#': browsers send nearly all of them, and nothing here reads them.
+ * 0 or SL_ERR_INVALID: no such form, a fragment, an authority with userinfo, a scheme other than
+ * http and https. Paths hold what RFC 3986 allows and `[]{}|^`, which browsers send unencoded, and
+ * no broken %XX; queries any printable byte but '#': browsers send nearly all of them, and nothing
+ * here reads them.
  */
 int sl_target_read(struct sl_span text, struct sl_target *out_target);
 /*
- * host [":" port] (RFC 3986 3.2.2): is it valid? 0 or SL_ERR_INVALID. *out_name: the host without port,
- * brackets kept. *out_port: the digits, perhaps none. A name holds letters, digits and "-._~" only:
- * RFC 3986 would also allow %XX and "!$&'()*+,;=", which no host has and which two parsers may read in
- * two ways. No zone ids.
+ * host [":" port] (RFC 3986 3.2.2): is it valid? 0 or SL_ERR_INVALID. *out_name: the host without
+ * port, brackets kept. *out_port: the digits, perhaps none. A name holds letters, digits and "-._~"
+ * only: RFC 3986 would also allow %XX and "!$&'()*+,;=", which no host has and which two parsers
+ * may read in two ways. No zone ids.
  */
 int sl_host_read(struct sl_span text, struct sl_span *out_name, struct sl_span *out_port);
 /*
  * The path as routes see it: dot segments removed and %XX of unreserved characters decoded
- * (RFC 3986 6.2.2), repeated slashes kept. What is forwarded is not changed by this. Returns the length
- * written to buf, or SL_ERR_LIMIT when it does not fit; SL_ERR_INVALID for %00 or a broken %XX.
+ * (RFC 3986 6.2.2), repeated slashes kept. What is forwarded is not changed by this. Returns the
+ * length written to buf, or SL_ERR_LIMIT when it does not fit; SL_ERR_INVALID for %00 or a broken
+ * %XX.
  */
 int sl_path_normalise(struct sl_span path, char *buf, size_t cap, size_t *out_len);
 

@@ -3,9 +3,9 @@
  * loop: one thread's event loop, and everything of it that other loop files share: the time of this
  * turn, the read buffer, the chunk pool, the deadlines, the deferred calls.
  *
- * A turn: expired deadlines are noted; sockets are polled and their events delivered; deadlines that
- * are STILL due after that poll expire (so bytes that had arrived count: law 3); deferred calls run;
- * condemned memory is freed. Nothing is freed under a caller.
+ * A turn: expired deadlines are noted; sockets are polled and their events delivered; deadlines
+ * that are STILL due after that poll expire (so bytes that had arrived count: law 3); deferred
+ * calls run; condemned memory is freed. Nothing is freed under a caller.
  */
 #ifndef SLUICE_LOOP_LOOP_H
 #define SLUICE_LOOP_LOOP_H
@@ -18,8 +18,8 @@ struct sl_loop;
 /* 0 or SL_ERR_MEMORY, SL_ERR_NO_FDS. */
 int sl_loop_new(struct sl_loop **out_loop);
 /*
- * Every object on the loop must have been closed by its owner; runs the loop until the last shell is
- * gone (they close within one turn), then frees it. Asserts that uv_loop_close() is 0.
+ * Every object on the loop must have been closed by its owner; runs the loop until the last shell
+ * is gone (they close within one turn), then frees it. Asserts that uv_loop_close() is 0.
  */
 void sl_loop_free(struct sl_loop **loop);
 /* Runs until sl_loop_stop. */

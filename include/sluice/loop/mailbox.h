@@ -15,7 +15,8 @@ struct sl_mail {
     struct sl_list link;
 };
 
-/* On the loop's thread, one call per message, in the order of sending. The message is the receiver's. */
+/* On the loop's thread, one call per message, in the order of sending. The message is the
+ * receiver's. */
 typedef void sl_mail_fn(void *owner, struct sl_mail *mail);
 
 int sl_mailbox_open(struct sl_loop *loop, sl_mail_fn *on_mail, void *owner,

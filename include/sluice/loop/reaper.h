@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reaper: what happens at the end of a turn. Deferred calls first, in the order in which they were
- * asked for (those asked for meanwhile run in the same turn, bounded, then in the next); then memory
- * that was condemned is freed. Close unlinks now; memory goes at the end of the turn.
+ * asked for (those asked for meanwhile run in the same turn, bounded, then in the next); then
+ * memory that was condemned is freed. Close unlinks now; memory goes at the end of the turn.
  */
 #ifndef SLUICE_LOOP_REAPER_H
 #define SLUICE_LOOP_REAPER_H
@@ -24,8 +24,8 @@ struct sl_deferred {
 void sl_deferred_init(struct sl_deferred *d, sl_deferred_fn *fn);
 /* Once per turn however often it is asked for. */
 void sl_defer(struct sl_loop *loop, struct sl_deferred *d);
-/* In the next turn, after the next poll: to yield to others (fairness). A call that is asked for both
-   ways runs at the sooner time. */
+/* In the next turn, after the next poll: to yield to others (fairness). A call that is asked for
+   both ways runs at the sooner time. */
 void sl_defer_next(struct sl_loop *loop, struct sl_deferred *d);
 void sl_deferred_cancel(struct sl_deferred *d);
 

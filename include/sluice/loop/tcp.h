@@ -2,9 +2,9 @@
 /*
  * tcp: a stream socket (TCP or unix), the only place with stream handles.
  *
- * Split in two by the law of lifetimes. struct sl_tcp is the shell: it holds the handle, its requests
- * and the bytes in flight, and belongs to the loop once it is closed. The owner holds a pointer to it
- * and is told of events until it closes; no callback follows a close.
+ * Split in two by the law of lifetimes. struct sl_tcp is the shell: it holds the handle, its
+ * requests and the bytes in flight, and belongs to the loop once it is closed. The owner holds a
+ * pointer to it and is told of events until it closes; no callback follows a close.
  *
  * Reading: bytes are read into a buffer of the loop and are valid only during the call; at most
  * SL_TCP_READ_BYTES per wake-up and socket, then others have their turn. Writing: straight to the
@@ -31,9 +31,9 @@ struct sl_tcp_events {
     void (*on_connected)(void *owner, int err);
     void (*on_bytes)(void *owner, struct sl_span bytes);
     /* No more bytes: 0 for a FIN, else SL_ERR_RESET, SL_ERR_IO. Writing may still work after a FIN.
-       Also called when writing failed (also with SL_ERR_MEMORY), once the bytes that had arrived are
-       read, if reading is on. At most once with 0, and after that at most once with an error: a peer
-       that has half closed may still die. */
+       Also called when writing failed (also with SL_ERR_MEMORY), once the bytes that had arrived
+       are read, if reading is on. At most once with 0, and after that at most once with an error: a
+       peer that has half closed may still die. */
     void (*on_end)(void *owner, int err);
     /* `out` has fallen to its low mark after it was above it at the end of a flush. */
     void (*on_room)(void *owner);
@@ -42,8 +42,8 @@ struct sl_tcp_events {
 };
 
 enum sl_tcp_close {
-    SL_TCP_FIN,   /* whatever the kernel has is still delivered. `out` is tried once more; what does not
-                     fit is lost, and then it is RST: nobody may take a cut for an end */
+    SL_TCP_FIN,   /* whatever the kernel has is still delivered. `out` is tried once more; what does
+                     not   fit is lost, and then it is RST: nobody may take a cut for an end */
     SL_TCP_RESET, /* RST: whatever is unsent is dropped, nothing lingers */
 };
 
@@ -51,11 +51,12 @@ enum sl_tcp_close {
 
 /* Connects. 0: on_connected will be called, never before this returns. Else nothing was made.
    The first reading is off until sl_tcp_read. */
-int sl_tcp_connect(struct sl_loop *loop, const struct sl_addr *to, const struct sl_tcp_events *events,
-                   void *owner, struct sl_tcp **out_tcp);
+int sl_tcp_connect(struct sl_loop *loop, const struct sl_addr *to,
+                   const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp);
 /* Idempotent; nulls the owner's pointer; no event follows. */
 void sl_tcp_close(struct sl_tcp **tcp, enum sl_tcp_close how);
-/* Hands the socket to another owner (a pooled link). No event is lost: nothing happens in between. */
+/* Hands the socket to another owner (a pooled link). No event is lost: nothing happens in between.
+ */
 void sl_tcp_set_owner(struct sl_tcp *tcp, const struct sl_tcp_events *events, void *owner);
 
 /* ---- verbs ---- */
@@ -78,9 +79,9 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp);
 
 /* ---- questions ---- */
 
-/* Bytes handed over that the peer's kernel has not acknowledged: `out` plus SIOCOUTQ. Seen from here a
-   slow reader moves in steps: its kernel reopens a full window only when about a sixteenth of its
-   buffer, or a segment, is free again. */
+/* Bytes handed over that the peer's kernel has not acknowledged: `out` plus SIOCOUTQ. Seen from
+   here a slow reader moves in steps: its kernel reopens a full window only when about a sixteenth
+   of its buffer, or a segment, is free again. */
 uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp);
 /* Bytes that went through sl_tcp_write and `out`, ever. Less unacked: acknowledged. */
 uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp);
@@ -90,8 +91,8 @@ int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr);
 
 /* ---- listening ---- */
 
-/* Called once per accepted socket: take it with sl_tcp_accept, or it is closed. err != 0: the system
-   refused an accept (SL_ERR_NO_FDS and the like). */
+/* Called once per accepted socket: take it with sl_tcp_accept, or it is closed. err != 0: the
+   system refused an accept (SL_ERR_NO_FDS and the like). */
 typedef void sl_tcp_accept_fn(void *owner, struct sl_tcp_listener *listener, int err);
 
 /*
@@ -103,14 +104,15 @@ typedef void sl_tcp_accept_fn(void *owner, struct sl_tcp_listener *listener, int
  */
 int sl_tcp_bind(const struct sl_addr *at, int backlog, int *out_fd);
 /* Could we be alone at that address? Ask before the first sl_tcp_bind of an address: because of
-   SO_REUSEPORT that one succeeds although another process of the same user listens there. Errors as above. */
+   SO_REUSEPORT that one succeeds although another process of the same user listens there. Errors as
+   above. */
 int sl_tcp_probe(const struct sl_addr *at);
 /* The address of a socket; the port that was chosen for port 0. 0 or SL_ERR_IO. */
 int sl_tcp_bound(int fd, struct sl_addr *out_addr);
 /* Takes the descriptor over, also when it fails. When the system refuses an accept it is told, and
    the listener pauses for a tenth of a second. */
-int sl_tcp_listen(struct sl_loop *loop, int fd, int backlog, sl_tcp_accept_fn *on_accept, void *owner,
-                  struct sl_tcp_listener **out_listener);
+int sl_tcp_listen(struct sl_loop *loop, int fd, int backlog, sl_tcp_accept_fn *on_accept,
+                  void *owner, struct sl_tcp_listener **out_listener);
 void sl_tcp_listener_close(struct sl_tcp_listener **listener);
 /* Within on_accept only. Reading is off until sl_tcp_read. */
 int sl_tcp_accept(struct sl_tcp_listener *listener, const struct sl_tcp_events *events, void *owner,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy: the data path of one worker: its clients, its links to upstreams, its counters. Everything in it
- * belongs to one thread; nothing mutable is shared between workers.
+ * proxy: the data path of one worker: its clients, its links to upstreams, its counters. Everything
+ * in it belongs to one thread; nothing mutable is shared between workers.
  *
  *   listener -> client -> exchange -> dial -> pool/link -> endpoint
  */
@@ -34,8 +34,9 @@ void sl_proxy_accept_failed(struct sl_proxy *proxy, int err);
    closes after them. Nothing that makes progress is cut. */
 void sl_proxy_set_plan(struct sl_proxy *proxy, struct sl_plan *plan);
 void sl_proxy_set_access(struct sl_proxy *proxy, struct sl_logger *access);
-/* SIGTERM: as after a reload for all connections; those that have not begun a request are closed. Under
-   the deadline `drain`: what is left then is cut. on_drained is called once nothing is left. */
+/* SIGTERM: as after a reload for all connections; those that have not begun a request are closed.
+   Under the deadline `drain`: what is left then is cut. on_drained is called once nothing is left.
+ */
 void sl_proxy_drain(struct sl_proxy *proxy, void (*on_drained)(void *owner), void *owner);
 
 /* ---- questions, on the worker's own thread ---- */
@@ -43,12 +44,12 @@ void sl_proxy_drain(struct sl_proxy *proxy, void (*on_drained)(void *owner), voi
 size_t sl_proxy_n_clients(const struct sl_proxy *proxy);
 
 struct sl_proxy_oldest {
-    uint64_t n;             /* connections in this phase */
-    uint64_t age_ms;        /* since the oldest of them entered it */
+    uint64_t n;      /* connections in this phase */
+    uint64_t age_ms; /* since the oldest of them entered it */
     char peer[SL_ADDR_TEXT_BYTES];
 };
 struct sl_proxy_endpoint {
-    size_t upstream, endpoint; /* indices into the config of the present plan */
+    size_t upstream, endpoint;           /* indices into the config of the present plan */
     uint64_t n_active, n_idle, n_queued; /* queued: of the upstream, told with its first endpoint */
     uint64_t n_requests, n_failures;
 };

@@ -17,7 +17,8 @@ struct sl_ticket_keys;
 struct sl_tls_settings {
     bool has_tls12, has_tls13;
     /* At least one; the server takes a reference of each. The first is for clients without SNI, and
-       with it those that cover its first name: one site may have an ECDSA and an RSA certificate. */
+       with it those that cover its first name: one site may have an ECDSA and an RSA certificate.
+     */
     struct sl_identity *const *identities;
     size_t n_identities;
     /* An SNI that no identity covers is refused (unknown_sni); otherwise it is served like a client

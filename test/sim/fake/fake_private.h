@@ -58,8 +58,8 @@ struct fake_wire {
     bool is_read;                  /* the proxy reads */
 };
 
-/* More than 0 while the fake allocates for itself: such an allocation is never made to fail. Volatile
-   because the compiler believes to know that calloc does not look at it. */
+/* More than 0 while the fake allocates for itself: such an allocation is never made to fail.
+   Volatile because the compiler believes to know that calloc does not look at it. */
 extern volatile unsigned fake_n_own;
 
 void *fake_alloc(size_t n);
