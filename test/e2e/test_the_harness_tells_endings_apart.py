@@ -137,8 +137,9 @@ def test_metrics():
     read = metrics.Metrics(GOOD)
     assert read.get("a_total") == 5
     assert read.get("a_total", x="1") == 2
-    with pytest.raises(KeyError):
-        read.get("b_total")
+    for wrong in ("b_total", "a", "a_total_count", "a_total_more"):
+        with pytest.raises(KeyError):
+            read.get(wrong)
 
 
 @pytest.mark.parametrize("text", [

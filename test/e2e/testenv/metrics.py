@@ -105,8 +105,8 @@ class Metrics:
 
     def get(self, name, **labels):
         """The sum of the series of `name` that have these labels; 0 if there is none."""
-        if not any(name == re.sub(r"_(bucket|sum|count)$", "", known) or name == known or
-                   name.startswith(known + "_") for known in self.types):
+        family = re.sub(r"_(bucket|sum|count)$", "", name)
+        if name not in self.types and self.types.get(family) != "histogram":
             raise KeyError(f"there is no metric {name}")
         wanted = set(labels.items())
         return sum(value for (key, have), value in self.samples.items()
@@ -114,6 +114,8 @@ class Metrics:
 
     def series(self, name, label):
         """{value of the label: value of the sample} of one family."""
+        if name not in self.types:
+            raise KeyError(f"there is no metric {name}")
         result = {}
         for (key, have), value in self.samples.items():
             if key == name:
