@@ -15,6 +15,7 @@ CASES = [
     ("sluice.test", "/api/", "api"), ("sluice.test", "/api?x=/other", "api"),
     ("sluice.test", "/apiary", "site"), ("sluice.test", "/api/v2", "v2"),
     ("sluice.test", "/api/v2/x", "v2"), ("sluice.test", "/api/v20", "api"),
+    ("sluice.test.", "/api", "api"), ("a.sluice.test.:1", "/", "wild"),
     ("SLUICE.Test", "/api", "api"), ("sluice.test:8443", "/api", "api"),
     ("a.sluice.test", "/api", "wild"), ("a.b.sluice.test", "/", "wild"),
     ("evilsluice.test", "/", None), ("other", "/any", "any"), ("other", "/anything", None), ("other", "/", None),
