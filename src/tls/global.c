@@ -21,6 +21,9 @@
 #include <mbedtls/version.h>
 #include <psa/crypto.h>
 
+#ifdef SL_MBEDTLS_HOOKED
+#include "crypto/backend.h"
+#endif
 #include "global.h"
 
 static pthread_key_t drbg_key;
@@ -95,6 +98,10 @@ int sl_tls_global_init(void)
 {
     if (is_started)
         return 0;
+#ifdef SL_MBEDTLS_HOOKED
+    if (sl_crypto_start() != SL_CRYPTO_OK)
+        return SL_ERR_TLS_INTERNAL;
+#endif
     if (pthread_key_create(&drbg_key, drbg_free) != 0)
         return SL_ERR_MEMORY;
     psa_status_t status = psa_crypto_init();
@@ -115,6 +122,9 @@ void sl_tls_global_fini(void)
         drbg_free(drbg);
     pthread_key_delete(drbg_key);
     mbedtls_psa_crypto_free();
+#ifdef SL_MBEDTLS_HOOKED
+    sl_crypto_thread_end();
+#endif
 }
 
 const char *sl_tls_library(void)

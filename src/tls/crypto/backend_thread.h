@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backend_thread: what the backend has fetched once for all, and what each thread keeps.
+ */
+#ifndef SLUICE_SRC_TLS_CRYPTO_BACKEND_THREAD_H
+#define SLUICE_SRC_TLS_CRYPTO_BACKEND_THREAD_H
+
+#define OPENSSL_SUPPRESS_DEPRECATED /* EC_KEY: per thread and per curve, without a lookup */
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+
+#include "backend.h"
+
+/* Made by sl_crypto_start and never freed: the library ends with the process. */
+struct sl_crypto_shared {
+    EVP_CIPHER *aes_gcm[3]; /* 128, 192, 256 */
+    EVP_CIPHER *chacha20_poly1305;
+};
+
+/* The pair that this thread made last. TLS asks for its public half and agrees on a secret with it
+   right after: neither has to be computed from the private half again. Forgotten with the
+   agreement, or with the next pair. */
+struct sl_last_pair {
+    bool is_set;
+    enum sl_curve curve; /* of last_ec only */
+    uint8_t d[SL_EC_MAX_BYTES];
+    uint8_t point[SL_EC_MAX_POINT_BYTES];
+    EVP_PKEY *key; /* of last_x25519 only */
+};
+
+struct sl_crypto_thread {
+    BN_CTX *bn;
+    EC_KEY
+    *ec[SL_N_CURVES]; /* made at their first use; each holds its group, no key between calls */
+    struct sl_last_pair last_ec, last_x25519;
+};
+
+extern struct sl_crypto_shared sl_crypto_shared;
+/* The calling thread's, or NULL without memory. */
+struct sl_crypto_thread *sl_crypto_thread(void);
+void sl_last_pair_forget(struct sl_last_pair *pair);
+
+#endif
