@@ -37,6 +37,13 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 void __libc_free(void *p);
 
+/* What one half of a lost pair of contexts consists of. */
+#ifdef SL_MBEDTLS_HOOKED
+#define N_LOST 5
+#else
+#define N_LOST 1
+#endif
+
 static bool is_armed;
 static long n_until_failure; /* counts down; the allocation at zero fails, and none after it */
 static long n_failed, n_live;
@@ -97,13 +104,12 @@ static bool disarm(void)
     return n_failed > 0;
 }
 
-/* Some memory is kept on purpose for as long as its thread lives, so a count may differ once; what
-   is lost is lost in the second try of the same failure, too. True: look again. */
+/* Some memory is kept on purpose for as long as its thread lives, and may go with a failure or come
+   with it; what is lost is lost at the second look at the same failure, too. */
 static bool must_look_again(long n_before, long n_lost)
 {
     static bool is_second;
-    bool is_off = n_live < n_before || n_live > n_before + n_lost;
-    is_second = is_off && !is_second;
+    is_second = !is_second && n_live > n_before + n_lost;
     return is_second;
 }
 
@@ -175,7 +181,7 @@ static void self_signed_identities(void **state)
         sl_identity_free(&identity);
         if (must_look_again(n_before, 0))
             continue;
-        assert_int_equal(n_live, n_before);
+        assert_true(n_live <= n_before);
         at++;
     } while (has_failed);
     assert_true(at > 50);
@@ -210,7 +216,7 @@ static void loaded_identities(void **state)
             sl_identity_free(&identity);
             if (must_look_again(n_before, 0))
                 continue;
-            assert_int_equal(n_live, n_before);
+            assert_true(n_live <= n_before);
             at++;
         } while (has_failed);
         assert_true(at > 20);
@@ -282,12 +288,12 @@ static void conversations(void **state)
         do {
             n_before = n_live;
             has_failed = converse(server, &options, at);
-            /* mbedTLS 3.6 itself loses a cipher context when the second half of
-               mbedtls_ssl_tls13_compute_application_transform() finds no memory. */
-            long n_lost = version == TLS13 && has_failed ? 1 : 0;
+            /* mbedTLS 3.6 itself loses cipher contexts when it finds no memory in the middle of
+               mbedtls_ssl_tls13_compute_*_transform(). */
+            long n_lost = version == TLS13 && has_failed ? N_LOST : 0;
             if (must_look_again(n_before, n_lost))
                 continue;
-            if (n_live < n_before || n_live > n_before + n_lost)
+            if (n_live > n_before + n_lost)
                 fail_msg("version %x, allocation %ld: %ld left", version, at, n_live - n_before);
             at += 1 + at / 50; /* big numbers allocate by the thousand */
         } while (has_failed);
