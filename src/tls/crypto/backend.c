@@ -28,12 +28,17 @@ static pthread_key_t thread_key;
 static bool has_thread_key;
 static _Thread_local struct sl_crypto_thread *this_thread;
 
+int sl_crypto_done(int answer)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+    return answer;
+}
+
 void sl_last_pair_forget(struct sl_last_pair *pair)
 {
-    if (!pair->is_set)
-        return;
-    EVP_PKEY_free(pair->key); /* which cleanses it */
-    OPENSSL_cleanse(pair, sizeof(*pair));
+    if (pair->is_set)
+        OPENSSL_cleanse(pair, sizeof(*pair));
 }
 
 static void thread_free(void *p)
@@ -43,6 +48,7 @@ static void thread_free(void *p)
     sl_last_pair_forget(&thread->last_x25519);
     for (size_t i = 0; i < SL_N_CURVES; i++)
         EC_KEY_free(thread->ec[i]);
+    EVP_PKEY_CTX_free(thread->x25519);
     BN_CTX_free(thread->bn);
     free(thread);
     this_thread = NULL;

@@ -24,15 +24,16 @@
 #define MAX_IV_BYTES  128
 #define PART_BYTES    (1 << 30)      /* libcrypto counts in int */
 #define MAX_GCM_BYTES 0xfffffffe0ull /* NIST SP 800-38D 5.2.1.1 */
+#define MAX_AD_BYTES  (UINT64_MAX / 8)
 #define SCRATCH_BYTES 1024
 
 struct sl_aead {
     EVP_CIPHER_CTX *ctx;
-    EVP_CIPHER_CTX *tagger; /* NULL until something is decrypted in parts */
-    size_t n_iv_bytes;      /* that both contexts expect */
-    uint64_t n_done_bytes;
+    EVP_CIPHER_CTX *tagger;            /* NULL until something is decrypted in parts */
+    size_t n_iv_bytes;                 /* that both contexts expect */
+    uint64_t n_done_bytes, n_ad_bytes; /* of the message in parts */
     enum sl_aead_kind kind;
-    bool is_encryption; /* of the message in parts */
+    bool is_encryption; /* of that message */
 };
 
 int sl_aead_new(enum sl_aead_kind kind, const uint8_t *key, size_t n_key_bytes,
@@ -149,7 +150,7 @@ int sl_aead_seal(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, con
 {
     EVP_CIPHER_CTX *ctx = aead->ctx;
     if (!is_iv_good(aead, n_iv_bytes) || !is_tag_good(aead, n_tag_bytes) ||
-        is_overlap_bad(in, out, n_bytes) || n_bytes > MAX_GCM_BYTES)
+        is_overlap_bad(in, out, n_bytes) || n_bytes > MAX_GCM_BYTES || n_ad_bytes > MAX_AD_BYTES)
         return SL_CRYPTO_INVALID;
     in = move_together(in, n_bytes, out);
     return answer(set_iv_bytes(aead, n_iv_bytes) &&
@@ -165,7 +166,7 @@ int sl_aead_open(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, con
     EVP_CIPHER_CTX *ctx = aead->ctx;
     uint8_t tag_copy[SL_AEAD_TAG_BYTES];
     if (!is_iv_good(aead, n_iv_bytes) || !is_tag_good(aead, n_tag_bytes) ||
-        is_overlap_bad(in, out, n_bytes) || n_bytes > MAX_GCM_BYTES)
+        is_overlap_bad(in, out, n_bytes) || n_bytes > MAX_GCM_BYTES || n_ad_bytes > MAX_AD_BYTES)
         return SL_CRYPTO_INVALID;
     memcpy(tag_copy, tag, n_tag_bytes); /* the plaintext may cover it */
     in = move_together(in, n_bytes, out);
@@ -199,13 +200,16 @@ int sl_aead_begin(struct sl_aead *aead, bool is_encryption, const uint8_t *iv, s
     if (!is_iv_good(aead, n_iv_bytes))
         return SL_CRYPTO_INVALID;
     aead->is_encryption = is_encryption;
-    aead->n_done_bytes = 0;
+    aead->n_done_bytes = aead->n_ad_bytes = 0;
     return answer(set_iv_bytes(aead, n_iv_bytes) && (is_encryption || begin_tagger(aead, iv)) &&
                   EVP_CipherInit_ex2(aead->ctx, NULL, NULL, iv, is_encryption, NULL) == 1);
 }
 
 int sl_aead_ad(struct sl_aead *aead, const uint8_t *ad, size_t n_bytes)
 {
+    if (n_bytes > MAX_AD_BYTES - aead->n_ad_bytes)
+        return SL_CRYPTO_INVALID;
+    aead->n_ad_bytes += n_bytes;
     return answer(feed(aead->is_encryption ? aead->ctx : aead->tagger, ad, n_bytes, NULL));
 }
 

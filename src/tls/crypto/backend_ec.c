@@ -53,7 +53,7 @@ static int start(enum sl_curve curve, struct work *out_work)
         thread->ec[curve] = EC_KEY_new_by_curve_name(curves[curve].nid);
         if (!thread->ec[curve]) {
             bool is_unknown = ERR_GET_REASON(ERR_peek_last_error()) == EC_R_UNKNOWN_GROUP;
-            ERR_clear_error();
+            (void)sl_crypto_done(0);
             return is_unknown ? SL_CRYPTO_UNSUPPORTED : SL_CRYPTO_FAILED;
         }
     }
@@ -64,13 +64,6 @@ static int start(enum sl_curve curve, struct work *out_work)
         .n_bytes = curves[curve].n_bytes,
     };
     return SL_CRYPTO_OK;
-}
-
-static int done(int answer)
-{
-    if (answer != SL_CRYPTO_OK)
-        ERR_clear_error();
-    return answer;
 }
 
 /* A number in [1, n-1]. */
@@ -134,7 +127,7 @@ int sl_ec_sign(enum sl_curve curve, const uint8_t *d, const uint8_t *hash, size_
     if (number)
         BN_clear(number);
     BN_CTX_end(w.thread->bn);
-    return done(err);
+    return sl_crypto_done(err);
 }
 
 static int check_signature(const struct work *w, const uint8_t *point, const uint8_t *hash,
@@ -174,7 +167,7 @@ int sl_ec_verify(enum sl_curve curve, const uint8_t *point, const uint8_t *hash,
     BN_free(r_number);
     BN_free(s_number);
     ECDSA_SIG_free(sig);
-    return done(err);
+    return sl_crypto_done(err);
 }
 
 /* d times the group's base. */
@@ -228,7 +221,7 @@ int sl_ec_make(enum sl_curve curve, uint8_t *out_d, uint8_t *out_point)
     if (d)
         BN_clear(d);
     BN_CTX_end(w.thread->bn);
-    return done(err);
+    return sl_crypto_done(err);
 }
 
 int sl_ec_public(enum sl_curve curve, const uint8_t *d, uint8_t *out_point)
@@ -239,6 +232,7 @@ int sl_ec_public(enum sl_curve curve, const uint8_t *d, uint8_t *out_point)
         return err;
     if (is_last(curve, &w, d)) {
         memcpy(out_point, w.thread->last_ec.point, 1 + 2 * w.n_bytes);
+        sl_last_pair_forget(&w.thread->last_ec);
         return SL_CRYPTO_OK;
     }
     BN_CTX_start(w.thread->bn);
@@ -249,7 +243,7 @@ int sl_ec_public(enum sl_curve curve, const uint8_t *d, uint8_t *out_point)
     if (number)
         BN_clear(number);
     BN_CTX_end(w.thread->bn);
-    return done(err);
+    return sl_crypto_done(err);
 }
 
 static int multiply_peer(const struct work *w, const BIGNUM *d, const uint8_t *peer, uint8_t *out_x)
@@ -284,7 +278,5 @@ int sl_ec_agree(enum sl_curve curve, const uint8_t *d, const uint8_t *peer, uint
     if (number)
         BN_clear(number);
     BN_CTX_end(w.thread->bn);
-    if (is_last(curve, &w, d))
-        sl_last_pair_forget(&w.thread->last_ec);
-    return done(err);
+    return sl_crypto_done(err);
 }

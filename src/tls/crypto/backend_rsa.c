@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
@@ -65,13 +64,10 @@ int sl_rsa_new(const struct sl_rsa_numbers *numbers, struct sl_rsa **out_rsa)
     OSSL_PARAM_BLD_free(builder);
     for (int i = 0; i < SL_RSA_N_NUMBERS; i++)
         BN_clear_free(bn[i]);
-    if (err) {
-        ERR_clear_error();
+    if (err)
         sl_rsa_free(&rsa);
-        return err;
-    }
     *out_rsa = rsa;
-    return SL_CRYPTO_OK;
+    return sl_crypto_done(err);
 }
 
 void sl_rsa_free(struct sl_rsa **rsa)
@@ -104,10 +100,8 @@ int sl_rsa_private(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, rsa->key, NULL);
     if (!ctx || EVP_PKEY_sign_init(ctx) != 1 ||
         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
-        EVP_PKEY_sign(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes) {
-        ERR_clear_error();
+        EVP_PKEY_sign(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes)
         err = SL_CRYPTO_FAILED;
-    }
     EVP_PKEY_CTX_free(ctx);
-    return err;
+    return sl_crypto_done(err);
 }

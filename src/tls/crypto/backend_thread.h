@@ -19,27 +19,30 @@ struct sl_crypto_shared {
     EVP_CIPHER *chacha20_poly1305;
 };
 
-/* The pair that this thread made last. TLS asks for its public half and agrees on a secret with it
-   right after: neither has to be computed from the private half again. Forgotten with the
-   agreement, or with the next pair. */
+/* The pair that this thread made last. TLS asks for its public half right after, which need not be
+   computed from the private half again then. Forgotten when that was told, or with the next pair.
+ */
 struct sl_last_pair {
     bool is_set;
     enum sl_curve curve; /* of last_ec only */
     uint8_t d[SL_EC_MAX_BYTES];
     uint8_t point[SL_EC_MAX_POINT_BYTES];
-    EVP_PKEY *key; /* of last_x25519 only */
 };
 
 struct sl_crypto_thread {
     BN_CTX *bn;
     EC_KEY
-    *ec[SL_N_CURVES]; /* made at their first use; each holds its group, no key between calls */
+    *ec[SL_N_CURVES];     /* made at their first use; each holds its group, no key between calls */
+    EVP_PKEY_CTX *x25519; /* makes keys of bytes */
     struct sl_last_pair last_ec, last_x25519;
 };
 
 extern struct sl_crypto_shared sl_crypto_shared;
 /* The calling thread's, or NULL without memory. */
 struct sl_crypto_thread *sl_crypto_thread(void);
+/* An answer was found: libcrypto need not remember its troubles on the way, which may be there even
+   when it did well in the end. */
+int sl_crypto_done(int answer);
 void sl_last_pair_forget(struct sl_last_pair *pair);
 
 #endif

@@ -2,8 +2,10 @@
 /*
  * backend_x25519: X25519 (RFC 7748) by libcrypto.
  *
- * libcrypto computes the public half whenever it is given a private one. A pair made here is
- * therefore kept for its one agreement, in which it then costs one multiplication.
+ * Everything is one multiplication, libcrypto's derivation of a secret, which is faster than its
+ * generation of keys: a public key is the secret with the base point (RFC 7748 6.1). libcrypto
+ * computes the public half of whatever private key it is given, unless it is given one as well; a
+ * derivation does not read it, so any bytes serve.
  *
  * Failure: points of small order give a secret of zeros, which is SL_CRYPTO_INVALID.
  */
@@ -11,41 +13,59 @@
 
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
 
-static int done(int answer)
+static const uint8_t base_point[SL_X25519_BYTES] = {9};
+
+/* `d` may be NULL: a public key. NULL without memory. */
+static EVP_PKEY *key_of(struct sl_crypto_thread *thread, const uint8_t *d, const uint8_t *public)
 {
-    if (answer != SL_CRYPTO_OK)
-        ERR_clear_error();
-    return answer;
+    OSSL_PARAM params[3], *next = params;
+    EVP_PKEY *key = NULL;
+    if (!thread->x25519)
+        thread->x25519 = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    *next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t) public,
+                                                SL_X25519_BYTES);
+    if (d)
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, (void *)(uintptr_t)d,
+                                                    SL_X25519_BYTES);
+    *next = OSSL_PARAM_construct_end();
+    if (thread->x25519 && EVP_PKEY_fromdata_init(thread->x25519) == 1 &&
+        EVP_PKEY_fromdata(thread->x25519, &key, d ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+                          params) == 1)
+        return key;
+    /* A library that wants halves that fit. */
+    return d ? EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, d, SL_X25519_BYTES) : NULL;
 }
 
-static bool write_halves(const EVP_PKEY *key, uint8_t *out_d, uint8_t *out_public)
-{
-    size_t n_d = SL_X25519_BYTES, n_public = SL_X25519_BYTES;
-    return (!out_d || EVP_PKEY_get_raw_private_key(key, out_d, &n_d) == 1) &&
-           EVP_PKEY_get_raw_public_key(key, out_public, &n_public) == 1 && n_d == SL_X25519_BYTES &&
-           n_public == SL_X25519_BYTES;
-}
-
-int sl_x25519_make(uint8_t out_d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES])
+static int multiply(const uint8_t *d, const uint8_t *point, uint8_t *out)
 {
     struct sl_crypto_thread *thread = sl_crypto_thread();
     if (!thread)
         return SL_CRYPTO_FAILED;
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    if (!key || !write_halves(key, out_d, out_public)) {
-        EVP_PKEY_free(key);
-        return done(SL_CRYPTO_FAILED);
-    }
-    struct sl_last_pair *last = &thread->last_x25519;
-    sl_last_pair_forget(last);
-    last->is_set = true;
-    last->key = key;
-    memcpy(last->d, out_d, SL_X25519_BYTES);
-    memcpy(last->point, out_public, SL_X25519_BYTES);
-    return SL_CRYPTO_OK;
+    uint8_t product[SL_X25519_BYTES], all = 0;
+    size_t n = sizeof(product);
+    int err = SL_CRYPTO_FAILED;
+    EVP_PKEY *key = key_of(thread, d, point), *peer = key_of(thread, NULL, point);
+    EVP_PKEY_CTX *ctx = key && peer ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
+    /* Any 32 bytes are a point (RFC 7748 5): there is nothing to validate before the result. */
+    if (ctx && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1)
+        err = EVP_PKEY_derive(ctx, product, &n) == 1 && n == sizeof(product) ? SL_CRYPTO_OK
+                                                                             : SL_CRYPTO_INVALID;
+    for (size_t i = 0; !err && i < sizeof(product); i++)
+        all |= product[i];
+    if (!err && all == 0)
+        err = SL_CRYPTO_INVALID;
+    if (!err)
+        memcpy(out, product, sizeof(product));
+    OPENSSL_cleanse(product, sizeof(product));
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(peer);
+    EVP_PKEY_free(key);
+    return sl_crypto_done(err);
 }
 
 static bool is_last(const struct sl_crypto_thread *thread, const uint8_t *d)
@@ -54,9 +74,24 @@ static bool is_last(const struct sl_crypto_thread *thread, const uint8_t *d)
     return last->is_set && CRYPTO_memcmp(last->d, d, SL_X25519_BYTES) == 0;
 }
 
-static EVP_PKEY *read_private(const uint8_t *d)
+int sl_x25519_make(uint8_t out_d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES])
 {
-    return EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, d, SL_X25519_BYTES);
+    struct sl_crypto_thread *thread = sl_crypto_thread();
+    if (!thread)
+        return SL_CRYPTO_FAILED;
+    if (RAND_priv_bytes(out_d, SL_X25519_BYTES) != 1)
+        return sl_crypto_done(SL_CRYPTO_FAILED);
+    out_d[0] &= 248; /* RFC 7748 5 */
+    out_d[31] = (out_d[31] & 127) | 64;
+    int err = multiply(out_d, base_point, out_public);
+    if (err)
+        return err;
+    struct sl_last_pair *last = &thread->last_x25519;
+    sl_last_pair_forget(last);
+    last->is_set = true;
+    memcpy(last->d, out_d, SL_X25519_BYTES);
+    memcpy(last->point, out_public, SL_X25519_BYTES);
+    return SL_CRYPTO_OK;
 }
 
 int sl_x25519_public(const uint8_t d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES])
@@ -64,53 +99,15 @@ int sl_x25519_public(const uint8_t d[SL_X25519_BYTES], uint8_t out_public[SL_X25
     struct sl_crypto_thread *thread = sl_crypto_thread();
     if (!thread)
         return SL_CRYPTO_FAILED;
-    if (is_last(thread, d)) {
-        memcpy(out_public, thread->last_x25519.point, SL_X25519_BYTES);
-        return SL_CRYPTO_OK;
-    }
-    EVP_PKEY *key = read_private(d);
-    bool is_good = key && write_halves(key, NULL, out_public);
-    EVP_PKEY_free(key);
-    return done(is_good ? SL_CRYPTO_OK : SL_CRYPTO_FAILED);
-}
-
-static int derive(EVP_PKEY *key, const uint8_t *peer, uint8_t *out_secret)
-{
-    uint8_t secret[SL_X25519_BYTES], all = 0;
-    size_t n = sizeof(secret);
-    int err = SL_CRYPTO_FAILED;
-    EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, SL_X25519_BYTES);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    /* Any 32 bytes are a point (RFC 7748 5): there is nothing to validate before the result. */
-    if (public && ctx && EVP_PKEY_derive_init(ctx) == 1 &&
-        EVP_PKEY_derive_set_peer_ex(ctx, public, 0) == 1) {
-        err = EVP_PKEY_derive(ctx, secret, &n) == 1 && n == sizeof(secret) ? SL_CRYPTO_OK
-                                                                           : SL_CRYPTO_INVALID;
-    }
-    for (size_t i = 0; !err && i < sizeof(secret); i++)
-        all |= secret[i];
-    if (!err && all == 0)
-        err = SL_CRYPTO_INVALID;
-    if (!err)
-        memcpy(out_secret, secret, sizeof(secret));
-    OPENSSL_cleanse(secret, sizeof(secret));
-    EVP_PKEY_CTX_free(ctx);
-    EVP_PKEY_free(public);
-    return err;
+    if (!is_last(thread, d))
+        return multiply(d, base_point, out_public);
+    memcpy(out_public, thread->last_x25519.point, SL_X25519_BYTES);
+    sl_last_pair_forget(&thread->last_x25519);
+    return SL_CRYPTO_OK;
 }
 
 int sl_x25519_agree(const uint8_t d[SL_X25519_BYTES], const uint8_t peer[SL_X25519_BYTES],
                     uint8_t out_secret[SL_X25519_BYTES])
 {
-    struct sl_crypto_thread *thread = sl_crypto_thread();
-    if (!thread)
-        return SL_CRYPTO_FAILED;
-    bool is_ours = is_last(thread, d);
-    EVP_PKEY *key = is_ours ? thread->last_x25519.key : read_private(d);
-    int err = key ? derive(key, peer, out_secret) : SL_CRYPTO_FAILED;
-    if (is_ours)
-        sl_last_pair_forget(&thread->last_x25519);
-    else
-        EVP_PKEY_free(key);
-    return done(err);
+    return multiply(d, peer, out_secret);
 }
