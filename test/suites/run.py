@@ -5,7 +5,7 @@ usage: run.py --source DIR --work DIR --expected FILE --cc COMMAND [--only REGEX
 
 ARGS are the compiler's: include directories, definitions, and last the libraries. Each suite is
 generated, compiled, and run; the cases that fail must be exactly those of the file of expected
-failures, one a line: `suite: case`, `#` begins a comment. A listed case that passes is an error as
+failures, one a line: `suite: case`; lines that begin with `#` are comments. A listed case that passes is an error as
 well, so that the list only shrinks.
 """
 import argparse
@@ -84,8 +84,8 @@ class Suites:
 
 def read_expected(path):
     with open(path, encoding="utf-8") as f:
-        lines = (line.split("#")[0].strip() for line in f)
-        return {line for line in lines if line}
+        lines = (line.strip() for line in f)
+        return {line for line in lines if line and not line.startswith("#")}
 
 
 def main():
