@@ -6,19 +6,14 @@ import statistics
 MARGIN = 21
 
 
-def best_peer(values):
-    """The one to beat: the lowest median that is not sluice's."""
-    others = [k for k in values if k != "sluice"]
-    return min(others, key=lambda k: statistics.median(values[k]), default=None)
-
-
 def ratios(work, values):
-    """sluice's figure over the best peer's, round by round: medians of a noisy machine differ by
-    what else ran, two neighbours in one round less so."""
-    best = best_peer(values)
-    if best is None or not values.get("sluice") or not work.is_compared:
-        return []
-    return [a / b for a, b in zip(values["sluice"], values[best]) if b > 0]
+    """sluice's figure over each peer's, round by round: {peer: [ratio]}, the best peer first.
+    Medians of a noisy machine differ by what else ran, two neighbours in one round less so."""
+    if not values.get("sluice") or not work.is_compared:
+        return {}
+    others = sorted((k for k in values if k != "sluice"),
+                    key=lambda k: statistics.median(values[k]))
+    return {k: [a / b for a, b in zip(values["sluice"], values[k])] for k in others}
 
 
 def summary(values):
@@ -40,10 +35,10 @@ def table(works, results):
             row = " ".join(f"{number(x):>9}" for x in
                            (statistics.median(figures), min(figures), max(figures)))
             lines.append(f"{name:{MARGIN}} {key:12} {row}  {work.unit}")
-        if of_best := ratios(work, values):
+        for key, figures in ratios(work, values).items():
             row = " ".join(f"{number(x):>9}" for x in
-                           (statistics.median(of_best), min(of_best), max(of_best)))
-            lines.append(f"{'':{MARGIN}} {'ratio':12} {row}  sluice / {best_peer(values)}")
+                           (statistics.median(figures), min(figures), max(figures)))
+            lines.append(f"{'':{MARGIN}} {'ratio':12} {row}  sluice / {key}")
     return "\n".join(lines)
 
 
@@ -60,7 +55,7 @@ def write_json(path, facts, works, results):
         work.name: {
             "title": work.title, "unit": work.unit, "bar": work.bar,
             "peers": {key: summary(figures) for key, figures in results[work.name].items()},
-            "best_peer": best_peer(results[work.name]),
-            "ratio": summary(r) if (r := ratios(work, results[work.name])) else None,
+            "ratios": {key: summary(figures)
+                       for key, figures in ratios(work, results[work.name]).items()},
         } for work in works})
     path.write_text(json.dumps(document, indent=2) + "\n")
