@@ -70,15 +70,17 @@ int sl_ec_sign(enum sl_curve curve, const uint8_t *d, const uint8_t *hash, size_
                uint8_t *out_r, uint8_t *out_s);
 int sl_ec_verify(enum sl_curve curve, const uint8_t *point, const uint8_t *hash,
                  size_t n_hash_bytes, const uint8_t *r, const uint8_t *s);
-/* A fresh key pair. */
-int sl_ec_make(enum sl_curve curve, uint8_t *out_d, uint8_t *out_point);
+/* A fresh key pair. `is_kept`: sl_ec_public() of it comes next, in this thread, and may be quick.
+ */
+int sl_ec_make(enum sl_curve curve, bool is_kept, uint8_t *out_d, uint8_t *out_point);
 int sl_ec_public(enum sl_curve curve, const uint8_t *d, uint8_t *out_point);
 /* ECDH: the x of d times the peer's point. */
 int sl_ec_agree(enum sl_curve curve, const uint8_t *d, const uint8_t *peer, uint8_t *out_x);
 
 /* backend_x25519.c: RFC 7748, little-endian as there. */
 #define SL_X25519_BYTES 32
-int sl_x25519_make(uint8_t out_d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES]);
+int sl_x25519_make(bool is_kept, uint8_t out_d[SL_X25519_BYTES],
+                   uint8_t out_public[SL_X25519_BYTES]);
 int sl_x25519_public(const uint8_t d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES]);
 /* SL_CRYPTO_INVALID on a shared secret of zeros (RFC 8446 7.4.2). */
 int sl_x25519_agree(const uint8_t d[SL_X25519_BYTES], const uint8_t peer[SL_X25519_BYTES],

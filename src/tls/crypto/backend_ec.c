@@ -198,7 +198,7 @@ static bool is_last(enum sl_curve curve, const struct work *w, const uint8_t *d)
     return last->is_set && last->curve == curve && CRYPTO_memcmp(last->d, d, w->n_bytes) == 0;
 }
 
-int sl_ec_make(enum sl_curve curve, uint8_t *out_d, uint8_t *out_point)
+int sl_ec_make(enum sl_curve curve, bool is_kept, uint8_t *out_d, uint8_t *out_point)
 {
     struct work w;
     int err = start(curve, &w);
@@ -216,7 +216,7 @@ int sl_ec_make(enum sl_curve curve, uint8_t *out_d, uint8_t *out_point)
         err = SL_CRYPTO_FAILED;
     if (!err)
         err = multiply_base(&w, d, out_point);
-    if (!err)
+    if (!err && is_kept)
         remember(curve, &w, out_d, out_point);
     if (d)
         BN_clear(d);

@@ -74,7 +74,8 @@ static bool is_last(const struct sl_crypto_thread *thread, const uint8_t *d)
     return last->is_set && CRYPTO_memcmp(last->d, d, SL_X25519_BYTES) == 0;
 }
 
-int sl_x25519_make(uint8_t out_d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES])
+int sl_x25519_make(bool is_kept, uint8_t out_d[SL_X25519_BYTES],
+                   uint8_t out_public[SL_X25519_BYTES])
 {
     struct sl_crypto_thread *thread = sl_crypto_thread();
     if (!thread)
@@ -84,7 +85,7 @@ int sl_x25519_make(uint8_t out_d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_
     out_d[0] &= 248; /* RFC 7748 5 */
     out_d[31] = (out_d[31] & 127) | 64;
     int err = multiply(out_d, base_point, out_public);
-    if (err)
+    if (err || !is_kept)
         return err;
     struct sl_last_pair *last = &thread->last_x25519;
     sl_last_pair_forget(last);

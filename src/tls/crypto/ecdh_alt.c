@@ -24,7 +24,7 @@ static int point_read(mbedtls_ecp_point *point, const uint8_t *bytes, size_t n)
 static int x25519_make(mbedtls_mpi *d, mbedtls_ecp_point *Q)
 {
     uint8_t d_bytes[SL_X25519_BYTES], public[SL_X25519_BYTES];
-    int ret = sl_ecp_answer(sl_x25519_make(d_bytes, public));
+    int ret = sl_ecp_answer(sl_x25519_make(false, d_bytes, public));
     if (ret == 0)
         ret = mbedtls_mpi_read_binary_le(d, d_bytes, sizeof(d_bytes));
     if (ret == 0)
@@ -46,7 +46,7 @@ int mbedtls_ecdh_gen_public(mbedtls_ecp_group *grp, mbedtls_mpi *d, mbedtls_ecp_
     if (!sl_curve_of(grp->id, &curve))
         return mbedtls_ecp_gen_keypair(grp, d, Q, f_rng, p_rng);
     size_t n = sl_ec_bytes(curve);
-    int ret = sl_ecp_answer(sl_ec_make(curve, d_bytes, point));
+    int ret = sl_ecp_answer(sl_ec_make(curve, false, d_bytes, point));
     if (ret == 0)
         ret = mbedtls_mpi_read_binary(d, d_bytes, n);
     if (ret == 0)

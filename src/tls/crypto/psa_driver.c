@@ -63,8 +63,8 @@ psa_status_t sl_psa_generate_key(const psa_key_attributes_t *attributes, uint8_t
         return PSA_ERROR_NOT_SUPPORTED;
     if (cap < kind.n_private)
         return PSA_ERROR_BUFFER_TOO_SMALL;
-    psa_status_t status =
-        answer(kind.is_x25519 ? sl_x25519_make(key, public) : sl_ec_make(kind.curve, key, public));
+    psa_status_t status = answer(kind.is_x25519 ? sl_x25519_make(true, key, public)
+                                                : sl_ec_make(kind.curve, true, key, public));
     if (status == PSA_SUCCESS)
         *out_n = kind.n_private;
     return status;
