@@ -10,18 +10,19 @@
 #include "crowd.h"
 #include "exchange.h"
 
+/* clang-format off */
 /*
  *   state      waits for                             phase (deadline)
  *   OPENING    PROXY header, first byte, handshake   proxy_header, first_byte, tls_handshake
  *   START      the first request                     request_start
  *   HEADER     the rest of a head                    request_header
  *   EXCHANGE   the exchange                          the exchange's
- *   DISCARD    the rest of a refused body, to be     linger
- *              thrown away; the connection is kept
- *   IDLE       the next request                      keepalive (response, until the last is
- * delivered) LINGER     the client to close                   linger (response, until the last is
- * delivered)
+ *   DISCARD    the rest of a refused body, thrown    linger (response, until the answer is delivered)
+ *              away so that the connection is kept
+ *   IDLE       the next request                      keepalive (response, until all is delivered)
+ *   LINGER     the client to close                   linger (response, until all is delivered)
  */
+/* clang-format on */
 enum sl_client_state {
     SL_CLIENT_OPENING,
     SL_CLIENT_START,

@@ -3,28 +3,34 @@
  * The happy path: a head is routed and rewritten, a link is dialled, the head goes out; the body
  * flows to the link as it comes, the response flows to the stream as it comes, both with
  * backpressure; when both are complete the link rests and the access line is written.
- *
+ */
+/* clang-format off */
+/*
  * How an exchange may end. "awaited" means that no final response head has been passed on.
  *
  *   what happened                          | awaited                     | response flowing
- *   ---------------------------------------+-----------------------------+--------------------------------
+ *   ---------------------------------------+-----------------------------+---------------------------
  *   response complete, request complete    |                             | end; link to the pool
- *   response complete, body still coming   |                             | end; link closed; the
- * client (early response)                     |                             |   drains the rest
- * (linger) no endpoint, all refused, timed out    | 502, 503, 504               | reused link died
- * before a byte came,   | once more on a fresh link   | idempotent, no body                  | |
+ *   response complete, body still coming   |                             | end; link closed; the client
+ *     (early response)                     |                             |   drains the rest (linger)
+ *   no endpoint, all refused, timed out    | 502, 503, 504               |
+ *   reused link died before a byte came,   | once more on a fresh link   |
+ *     idempotent, no body                  |                             |
  *   link reset, ended, spoke garbage       | 502                         | cut
- *   link takes no more of the body         | body dropped, answer heard  | body dropped, answer
- * goes on upstream deadline                      | 504 (queue: 503)            | cut request_body
- * deadline                  | 408; link reset             | cut; link reset body beyond max_body |
- * 413; link reset             | cut; link reset client gone, or its request truncated  | link
- * reset, nothing said    | link reset, nothing said 101 where an upgrade was asked for     | tunnel
- * until both sides end, or its deadline 101 where none was asked for           | 502 |
- *
+ *   link takes no more of the body         | body dropped, answer heard  | body dropped, answer goes on
+ *   upstream deadline                      | 504 (queue: 503)            | cut
+ *   request_body deadline                  | 408; link reset             | cut; link reset
+ *   body beyond max_body                   | 413; link reset             | cut; link reset
+ *   client gone, or its request truncated  | link reset, nothing said    | link reset, nothing said
+ *   101 where an upgrade was asked for     | tunnel until both sides end, or its deadline
+ *   101 where none was asked for           | 502                         |
+ */
+/* clang-format on */
+/*
  * "cut" means: visibly. No last chunk, no clean end; the client sees a reset.
  *
  * The exchange is owned by its stream, owns its dial and its link, and borrows the request's head.
- * Any call into the stream may close it; is_over() is asked after each.
+ * Any call into the stream may close it; sl_exchange_is_over() is asked after each.
  */
 #include "exchange_inner.h"
 

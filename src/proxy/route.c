@@ -70,7 +70,8 @@ size_t sl_route_find(const struct sl_plan *plan, struct sl_span host, struct sl_
 {
     const struct sl_config *config = plan->config;
 
-    if (host.len > 1 && host.ptr[host.len - 1] == '.') /* the root: the same name (RFC 3986 3.2.2) */
+    if (host.len > 1 &&
+        host.ptr[host.len - 1] == '.') /* the root: the same name (RFC 3986 3.2.2) */
         host.len--;
     for (size_t i = 0; i < config->n_routes; i++) {
         const struct sl_route_config *r = &config->routes[plan->route_order[i]];
