@@ -585,13 +585,6 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     sl_tcp_close(&ch->tcp, how == SL_CHANNEL_RESET ? SL_TCP_RESET : SL_TCP_FIN);
 }
 
-void sl_channel_set_events(struct sl_channel *ch, const struct sl_channel_events *events,
-                           void *owner)
-{
-    ch->events = events;
-    ch->owner = owner;
-}
-
 /* ---- questions ---- */
 
 uint64_t sl_channel_written_bytes(const struct sl_channel *ch)

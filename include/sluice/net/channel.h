@@ -93,8 +93,6 @@ enum sl_channel_close {
 };
 /* Idempotent; no event follows. The memory is the owner's. */
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how);
-void sl_channel_set_events(struct sl_channel *ch, const struct sl_channel_events *events,
-                           void *owner);
 
 /* ---- reading ---- */
 
