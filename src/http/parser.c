@@ -604,3 +604,11 @@ uint64_t sl_parser_body_bytes(const struct sl_parser *p)
 {
     return p->n_body_bytes;
 }
+
+bool sl_parser_is_body_complete(const struct sl_parser *parser)
+{
+    const struct sl_framing *framing = sl_parser_framing(parser);
+    return framing->body == SL_BODY_NONE ||
+           (framing->body == SL_BODY_LENGTH &&
+            sl_parser_body_bytes(parser) == framing->content_length);
+}

@@ -88,15 +88,6 @@ static bool is_line_end(char c)
     return c == '\r' || c == '\n';
 }
 
-/* Would the parser say SL_PARSE_END without another byte? */
-static bool is_body_complete(const struct sl_client *c)
-{
-    const struct sl_framing *framing = sl_parser_framing(c->parser);
-    return framing->body == SL_BODY_NONE ||
-           (framing->body == SL_BODY_LENGTH &&
-            sl_parser_body_bytes(c->parser) == framing->content_length);
-}
-
 static void on_parsed_end(struct sl_client *c)
 {
     if (c->exchange)
@@ -214,6 +205,6 @@ void sl_client_pump(struct sl_client *c)
             sl_channel_consume(&c->channel, span.len - rest_of.len);
         must_ask = goes_on && !sl_client_is_tunnel(c) && is_reading_requests(c) &&
                    (c->state == SL_CLIENT_EXCHANGE || c->state == SL_CLIENT_DISCARD) &&
-                   (rest_of.len == 0 || is_body_complete(c));
+                   (rest_of.len == 0 || sl_parser_is_body_complete(c->parser));
     }
 }

@@ -54,16 +54,6 @@ static bool is_in_use(const struct sl_link *link)
     return link->endpoint && link->owner;
 }
 
-/* Would the parser now say SL_PARSE_END without another byte? Then it is asked even while paused.
- */
-static bool is_complete(const struct sl_link *link)
-{
-    const struct sl_framing *framing = sl_parser_framing(link->parser);
-    return framing->body == SL_BODY_NONE ||
-           (framing->body == SL_BODY_LENGTH &&
-            sl_parser_body_bytes(link->parser) == framing->content_length);
-}
-
 static void take_head(struct sl_link *link, size_t n_after)
 {
     struct sl_head *head = sl_parser_head(link->parser);
@@ -134,8 +124,8 @@ static void on_readable(void *owner)
         }
         if (!is_parsing && rest.len > 0)
             return;
-        must_ask =
-            is_parsing && is_in_use(link) && !link->is_raw && (rest.len == 0 || is_complete(link));
+        must_ask = is_parsing && is_in_use(link) && !link->is_raw &&
+                   (rest.len == 0 || sl_parser_is_body_complete(link->parser));
     }
 }
 

@@ -67,5 +67,7 @@ const struct sl_refusal *sl_parser_refusal(const struct sl_parser *parser);
 /* Bytes of the present message's head as received so far / body bytes so far (after dechunking). */
 uint64_t sl_parser_head_bytes(const struct sl_parser *parser);
 uint64_t sl_parser_body_bytes(const struct sl_parser *parser);
+/* After SL_PARSE_HEAD or _BODY: would it now say SL_PARSE_END without another byte? */
+bool sl_parser_is_body_complete(const struct sl_parser *parser);
 
 #endif
