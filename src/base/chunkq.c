@@ -8,6 +8,8 @@
  * Out of memory: all chunks that an append needs are had before the first byte is copied, so it
  * happens whole or not at all.
  *
+ * Between a reservation and its commit the last chunk may be empty; no other verb may run then.
+ *
  * Owners: a chunk is in exactly one list, of a queue or of the pool. The pool outlives its queues.
  */
 #include <assert.h>
@@ -116,6 +118,32 @@ int sl_chunkq_append(struct sl_chunkq *q, struct sl_span bytes)
         bytes = chunk_fill(chunk_of(node), bytes);
     sl_list_splice(&q->chunks, &fresh);
     return 0;
+}
+
+char *sl_chunkq_reserve(struct sl_chunkq *q, size_t n)
+{
+    assert(n > 0 && n <= SL_CHUNK_ROOM);
+    if (!sl_list_is_empty(&q->chunks)) {
+        struct sl_chunk *last = chunk_of(q->chunks.prev);
+        if (n <= SL_CHUNK_ROOM - last->end)
+            return last->bytes + last->end;
+    }
+    struct sl_chunk *chunk = pool_get(q->pool);
+    if (!chunk)
+        return NULL;
+    sl_list_append(&q->chunks, &chunk->link);
+    return chunk->bytes;
+}
+
+void sl_chunkq_commit(struct sl_chunkq *q, size_t n)
+{
+    assert(!sl_list_is_empty(&q->chunks));
+    struct sl_chunk *last = chunk_of(q->chunks.prev);
+    assert(n <= SL_CHUNK_ROOM - last->end);
+    last->end += (uint32_t)n;
+    q->n_bytes += n;
+    if (last->end == 0)
+        pool_put(q->pool, last);
 }
 
 size_t sl_chunkq_peek(const struct sl_chunkq *q, struct sl_span *out_spans, size_t max)

@@ -5,7 +5,8 @@
  *
  * Limits of the configuration are taken from it. Sizes that are fixed in the floors above, which
  * this floor cannot include, stand here: a queue holds its high mark and one read more, in whole
- * chunks; a TLS session holds a record each way and its own state.
+ * chunks; a record of TLS never spans two of them, so that they may be only half full; a TLS
+ * session holds a record each way and its own state.
  */
 #include <inttypes.h>
 #include <sluice/base/chunkq.h>
@@ -29,6 +30,12 @@ static uint64_t in_chunks(uint64_t bytes)
     return (bytes + SL_CHUNK_ROOM - 1) / SL_CHUNK_ROOM * SL_CHUNK_BYTES;
 }
 
+/* Two neighbouring chunks hold more than one has room for (sl_chunkq_reserve). */
+static uint64_t in_records(uint64_t bytes)
+{
+    return (2 * bytes / SL_CHUNK_ROOM + 1) * SL_CHUNK_BYTES;
+}
+
 static void print_size(uint64_t bytes, FILE *to)
 {
     uint64_t kib = (bytes + KIB - 1) / KIB;
@@ -46,6 +53,7 @@ void sl_config_print_memory(const struct sl_config *config, FILE *to)
     uint64_t session = has_tls ? SESSION_BYTES : 0;
     uint64_t stage = has_tls ? in_chunks(STAGE_BYTES + READ_BYTES) : 0;
     uint64_t queue = in_chunks(OUT_BYTES + READ_BYTES), rest = in_chunks(IN_BYTES + READ_BYTES);
+    uint64_t records = has_tls ? in_records(OUT_BYTES + READ_BYTES) : queue;
     uint64_t head = config->limits.header_bytes, trailer = config->limits.trailer_bytes;
     const struct state states[] = {
         {"accepted, silent", "the connection", SILENT_BYTES},
@@ -54,7 +62,7 @@ void sl_config_print_memory(const struct sl_config *config, FILE *to)
          SILENT_BYTES + session + head + rest},
         {"body, both ways",
          "+ TLS session + 2 x header_bytes + trailer_bytes + queues of both sides",
-         2 * SILENT_BYTES + session + stage + 2 * head + trailer + 2 * queue + 2 * rest},
+         2 * SILENT_BYTES + session + stage + 2 * head + trailer + records + queue + 2 * rest},
         {"between requests", "+ TLS session + header_bytes kept", SILENT_BYTES + session + head},
     };
     fprintf(to, "Memory of one client connection, at most (without what the kernel holds for its "

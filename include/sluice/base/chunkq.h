@@ -11,7 +11,8 @@
 
 #include <sluice/base/list.h>
 
-#define SL_CHUNK_BYTES 16384 /* a chunk with its header */
+/* A chunk with its header: room for the longest TLS record that is written, in one piece. */
+#define SL_CHUNK_BYTES (16384 + 64)
 
 struct sl_chunk {
     struct sl_list link;
@@ -45,6 +46,15 @@ void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, size_t high,
 void sl_chunkq_clear(struct sl_chunkq *q);
 /* 0 or SL_ERR_MEMORY; then nothing was appended. Marks are not enforced here. */
 int sl_chunkq_append(struct sl_chunkq *q, struct sl_span bytes);
+/*
+ * For who makes bytes in place: n (1 to SL_CHUNK_ROOM) bytes of contiguous room at the end, or NULL
+ * without memory. They count once sl_chunkq_commit() has said how many of them were written, which
+ * must come next. Where n bytes do not fit into the last chunk its rest stays unused; but as long
+ * as what was reserved is written, two neighbouring chunks hold more than SL_CHUNK_ROOM bytes.
+ */
+char *sl_chunkq_reserve(struct sl_chunkq *q, size_t n);
+/* At most what was reserved; 0 takes the reservation back. */
+void sl_chunkq_commit(struct sl_chunkq *q, size_t n);
 /* Up to max spans from the front; they live until the next consume or clear. Returns their number.
  */
 size_t sl_chunkq_peek(const struct sl_chunkq *q, struct sl_span *out_spans, size_t max);

@@ -44,6 +44,12 @@ int sl_aead_seal(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, con
 int sl_aead_open(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, const uint8_t *ad,
                  size_t n_ad_bytes, const uint8_t *in, size_t n_bytes, const uint8_t *tag,
                  size_t n_tag_bytes, uint8_t *out);
+/* One record of TLS: `in`, and after it the byte `last` (TLS 1.3 has the content type there) unless
+   it is negative, with an IV of 12 bytes. The tag follows what was encrypted. `out` is apart from
+   `in`. */
+int sl_aead_seal_record(struct sl_aead *aead, const uint8_t *iv, const uint8_t *ad,
+                        size_t n_ad_bytes, const uint8_t *in, size_t n_bytes, int last,
+                        uint8_t *out);
 /* In parts: begin, any number of ad, then of update, then end, which tells the tag of either
    direction. Who decrypts in parts compares the tag himself. */
 int sl_aead_begin(struct sl_aead *aead, bool is_encryption, const uint8_t *iv, size_t n_iv_bytes);

@@ -159,6 +159,21 @@ int sl_aead_seal(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, con
                   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, (int)n_tag_bytes, out_tag) == 1);
 }
 
+int sl_aead_seal_record(struct sl_aead *aead, const uint8_t *iv, const uint8_t *ad,
+                        size_t n_ad_bytes, const uint8_t *in, size_t n_bytes, int last,
+                        uint8_t *out)
+{
+    EVP_CIPHER_CTX *ctx = aead->ctx;
+    uint8_t last_byte[1] = {(uint8_t)last};
+    size_t n_last = last >= 0;
+    return answer(set_iv_bytes(aead, IV_BYTES) &&
+                  EVP_EncryptInit_ex2(ctx, NULL, NULL, iv, NULL) == 1 &&
+                  feed(ctx, ad, n_ad_bytes, NULL) && feed(ctx, in, n_bytes, out) &&
+                  feed(ctx, last_byte, n_last, out + n_bytes) && finish(ctx) &&
+                  EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SL_AEAD_TAG_BYTES,
+                                      out + n_bytes + n_last) == 1);
+}
+
 int sl_aead_open(struct sl_aead *aead, const uint8_t *iv, size_t n_iv_bytes, const uint8_t *ad,
                  size_t n_ad_bytes, const uint8_t *in, size_t n_bytes, const uint8_t *tag,
                  size_t n_tag_bytes, uint8_t *out)

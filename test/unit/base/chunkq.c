@@ -242,6 +242,74 @@ static void small_appends_need_no_memory(void **state)
     assert_holds(0, SL_CHUNK_ROOM);
 }
 
+static int make_in_place(size_t from, size_t n_reserved, size_t n)
+{
+    char *room = sl_chunkq_reserve(&q, n_reserved);
+    if (!room)
+        return SL_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        room[i] = pattern(from + i);
+    sl_chunkq_commit(&q, n);
+    return 0;
+}
+
+static void room_is_contiguous(void **state)
+{
+    struct sl_span spans[4];
+    assert_int_equal(make_in_place(0, 100, 100), 0);
+    assert_int_equal(make_in_place(100, SL_CHUNK_ROOM - 100, SL_CHUNK_ROOM - 100), 0);
+    assert_int_equal(pool.n_used, 1); /* it fitted just so */
+    assert_int_equal(make_in_place(SL_CHUNK_ROOM, 10, 10), 0);
+    assert_int_equal(pool.n_used, 2);
+    /* One byte too many for the rest of the chunk; the rest stays unused. */
+    assert_int_equal(make_in_place(SL_CHUNK_ROOM + 10, SL_CHUNK_ROOM - 9, SL_CHUNK_ROOM - 9), 0);
+    assert_int_equal(sl_chunkq_peek(&q, spans, 4), 3);
+    assert_int_equal(spans[1].len, 10);
+    assert_int_equal(spans[2].len, SL_CHUNK_ROOM - 9);
+    assert_holds(0, 2 * SL_CHUNK_ROOM + 1);
+}
+
+static void room_may_be_used_in_part_or_not_at_all(void **state)
+{
+    assert_int_equal(make_in_place(0, SL_CHUNK_ROOM, 0), 0);
+    assert_holds(0, 0);
+    assert_int_equal(pool.n_used, 0);
+    assert_int_equal(make_in_place(0, SL_CHUNK_ROOM, 7), 0);
+    assert_int_equal(make_in_place(7, 100, 0), 0);
+    assert_int_equal(append(7, 5), 0);
+    assert_int_equal(make_in_place(12, SL_CHUNK_ROOM, 0), 0);
+    assert_int_equal(pool.n_used, 1);
+    assert_holds(0, 12);
+    /* The front is gone, the end of the same chunk is still there. */
+    sl_chunkq_consume(&q, 10);
+    assert_int_equal(make_in_place(12, SL_CHUNK_ROOM - 12, SL_CHUNK_ROOM - 12), 0);
+    assert_int_equal(pool.n_used, 1);
+    assert_holds(10, SL_CHUNK_ROOM);
+}
+
+static void room_without_memory_is_none(void **state)
+{
+    assert_int_equal(make_in_place(0, 5, 5), 0);
+    n_mallocs_left = 0;
+    assert_int_equal(make_in_place(5, SL_CHUNK_ROOM, SL_CHUNK_ROOM), SL_ERR_MEMORY);
+    assert_int_equal(make_in_place(5, 5, 5), 0);
+    assert_holds(0, 10);
+}
+
+/* The worst that pieces of any one length can do to the memory. */
+static void two_neighbours_hold_more_than_one_has_room_for(void **state)
+{
+    for (size_t n = 1; n <= SL_CHUNK_ROOM; n += 1 + n / 7) {
+        size_t to = 0;
+        while (to + n <= 200000) {
+            assert_int_equal(make_in_place(to, n, n), 0);
+            to += n;
+        }
+        assert_true(pool.n_used <= 2 * to / SL_CHUNK_ROOM + 1);
+        sl_chunkq_clear(&q);
+    }
+}
+
 static void random_traffic_keeps_the_bytes(void **state)
 {
     size_t from = 0, to = 0;
@@ -255,8 +323,13 @@ static void random_traffic_keeps_the_bytes(void **state)
             from += n;
         } else {
             n_mallocs_left = rand() % 8 ? -1 : rand() % 2;
-            if (append(to, n) == 0)
+            if (rand() % 2 && n > 0 && n <= SL_CHUNK_ROOM) {
+                size_t n_written = rand() % 2 ? n : (size_t)rand() % n;
+                if (make_in_place(to, n, n_written) == 0)
+                    to += n_written;
+            } else if (append(to, n) == 0) {
                 to += n;
+            }
             n_mallocs_left = -1;
         }
         if (i % 8 == 0)
@@ -281,6 +354,10 @@ int main(void)
         TEST(a_queue_is_used_again_after_clear),
         TEST(an_append_without_memory_changes_nothing),
         TEST(small_appends_need_no_memory),
+        TEST(room_is_contiguous),
+        TEST(room_may_be_used_in_part_or_not_at_all),
+        TEST(room_without_memory_is_none),
+        TEST(two_neighbours_hold_more_than_one_has_room_for),
         TEST(random_traffic_keeps_the_bytes),
     };
 #undef TEST
