@@ -213,7 +213,7 @@ static void read_map(struct sl_reader *r, const struct sl_map *map, void *base,
     for (size_t i = 0; i < sl_map_n_fields(map); i++) {
         size_t offset;
         const struct sl_field *field = sl_map_field(map, i, &offset);
-        if (!field || (field->is_required && matches[i].is_meant) ||
+        if (!field || (field->is_required && matches[i].is_meant && !matches[i].item) ||
             (is_broken && (field->is_required || field->type == SL_TYPE_MAP)))
             continue;
         bool is_bare = matches[i].item == &bare;

@@ -166,3 +166,10 @@ def test_contradictions(tmp_path):
         assert found[0][2].startswith(path) and found[0][0] == 8
     done, found = check(tmp_path, GOOD.format(port=port).replace("status: off", "status: 0.0.0.0:9901"))
     assert done.returncode == 2 and found[0][2] == "status.address"
+
+
+def test_a_misspelt_key_hides_no_errors_of_the_right_one(tmp_path):
+    text = "listners: []\n" + GOOD.format(port=1).replace("tls: off", "tsl: off").replace(":1\n", ":99999\n")
+    done, found = check(tmp_path, text)
+    assert done.returncode == 2
+    assert {"listners", "listeners[0].address", "listeners[0].tsl"} <= {path for _, _, path, _ in found}, done.stderr

@@ -413,6 +413,29 @@ static void references_and_contradictions(void **state)
     expect_all(cases, SL_N_ELEMENTS(cases));
 }
 
+/* A misspelt key beside the right one hides nothing of what the right one has. */
+static void misspelt_twins(void **state)
+{
+    static const struct bad cases[] = {
+        {UPSTREAM "listners: []\nlisteners: [{address: x, tls: off}]\n",
+         "t:2:1: listners: unknown key `listners` in the configuration; did you mean "
+         "`listeners`?\n"
+         "t:3:23: listeners[0].address: found `x`, expected an address such as `:8443`, "
+         "`127.0.0.1:8443`, `[::1]:8443` or `unix:/path`\n"},
+        {UPSTREAM "listeners: [{address: x, tls: off}]\nlistners: []\n",
+         "t:2:23: listeners[0].address: found `x`, expected an address such as `:8443`, "
+         "`127.0.0.1:8443`, `[::1]:8443` or `unix:/path`\n"
+         "t:3:1: listners: unknown key `listners` in the configuration; did you mean "
+         "`listeners`?\n"},
+        {LISTENER "upstreams: [{name: a, nam: b, endpoints: [c], endpoint: []}]\n",
+         "t:2:23: upstreams[0].nam: unknown key `nam` in an upstream; did you mean `name`?\n"
+         "t:2:43: upstreams[0].endpoints[0]: found `c`, expected `host:port` or `unix:/path`\n"
+         "t:2:47: upstreams[0].endpoint: unknown key `endpoint` in an upstream; did you mean "
+         "`endpoints`?\n"},
+    };
+    expect_all(cases, SL_N_ELEMENTS(cases));
+}
+
 /* One run shows them all, in the order of the file. */
 static void all_at_once(void **state)
 {
@@ -471,6 +494,7 @@ int main(void)
         cmocka_unit_test(endpoints_hosts_and_paths),
         cmocka_unit_test(twins),
         cmocka_unit_test(references_and_contradictions),
+        cmocka_unit_test(misspelt_twins),
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(found_texts_are_cut_and_made_safe),
     };
