@@ -97,6 +97,17 @@ uint64_t sl_loop_charge_ms(const struct sl_loop *loop)
     return loop->charge_ns / NS_PER_MS;
 }
 
+uint64_t sl_loop_n_turns(const struct sl_loop *loop)
+{
+    return loop->core.n_turns;
+}
+
+uint64_t sl_loop_work_us(struct sl_loop *loop)
+{
+    (void)loop;
+    return uv_hrtime() / 1000;
+}
+
 uint64_t sl_wall_us(void)
 {
     struct timespec t;
@@ -144,6 +155,7 @@ static void turn(struct sl_loop *loop)
         }
     }
     sl_reaper_begin(&core->reaper);
+    core->n_turns++;
     fall_asleep(loop, may_ms);
     uv_run(&loop->uv, may_ms ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     sl_loop_woke(loop);
@@ -180,6 +192,7 @@ int sl_loop_new(struct sl_loop **out_loop)
     uv_timer_init(&loop->uv, &loop->timer);
     loop->timer_ms = 0;
     loop->core.now_ms = uv_now(&loop->uv);
+    loop->core.n_turns = 0;
     sl_wheel_init(&loop->core.wheel, loop->core.now_ms);
     sl_reaper_init(&loop->core.reaper);
     sl_chunkpool_init(&loop->chunks, N_CHUNKS_KEPT);

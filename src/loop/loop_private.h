@@ -35,6 +35,7 @@ struct sl_core {
     struct sl_wheel wheel;
     struct sl_reaper reaper;
     uint64_t now_ms; /* the time of this turn */
+    uint64_t n_turns;
 };
 
 static inline struct sl_core *sl_core_of(struct sl_loop *loop)

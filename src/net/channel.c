@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The happy path: tcp delivers bytes; a PROXY header is taken off if one was demanded; the first
- * byte is announced; with TLS a session is made and the handshake goes on with each read; then
- * every read is decrypted whole into one buffer of this thread and offered to the owner as one
- * span.
+ * byte is announced; with TLS a session is made and the handshake goes on with each read, or, while
+ * there are many, when the turnstile lets it; then every read is decrypted whole into one buffer of
+ * this thread and offered to the owner as one span.
  *
  * What may fail: the first bytes are not TLS (the session is never made), the handshake (an alert
  * is written and on_open says why), a record (an alert is written and on_end says why), memory.
@@ -43,6 +43,8 @@ static bool is_closed(const struct sl_channel *ch)
 static void update_reading(struct sl_channel *ch)
 {
     bool wants = !ch->is_paused && !ch->has_ended && ch->in.n_bytes < SL_CHANNEL_IN_BYTES;
+    if (sl_waiter_is_waiting(&ch->waiter))
+        wants = wants && ch->n_collected < SL_CHANNEL_IN_BYTES;
     if (wants != ch->is_reading) {
         ch->is_reading = wants;
         sl_tcp_read(ch->tcp, wants);
@@ -74,6 +76,7 @@ static void end(struct sl_channel *ch, int err)
 
 static void fail_to_open(struct sl_channel *ch, int err)
 {
+    sl_waiter_cancel(&ch->waiter);
     ch->has_ended = true;
     ch->has_told_end = true;
     ch->has_failed_to_open = true;
@@ -143,11 +146,18 @@ static void open_plain(struct sl_channel *ch, int err)
 
 static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
 {
+    size_t n_before = sl_tcp_out(ch->tcp)->n_bytes;
     int err = sl_tls_session_handshake(ch->session, &cipher);
 
     sl_defer(ch->loop, &ch->flush);
-    if (err == SL_ERR_AGAIN)
+    if (err == SL_ERR_AGAIN) {
+        if (sl_tcp_out(ch->tcp)->n_bytes == n_before)
+            return;
+        ch->is_answered = true;
+        if (ch->events->on_answered)
+            ch->events->on_answered(ch->owner);
         return;
+    }
     if (err != 0) {
         fail_to_open(ch, err);
         return;
@@ -160,7 +170,8 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
     read_tls(ch, cipher);
 }
 
-/* Keeps bytes that are too few to go on with; never more than one record or PROXY header. */
+/* Keeps bytes that are too few to go on with (never more than one record or PROXY header), or that
+   wait for their turn. */
 static int collect(struct sl_channel *ch, struct sl_span bytes)
 {
     size_t n = ch->n_collected + bytes.len;
@@ -170,7 +181,7 @@ static int collect(struct sl_channel *ch, struct sl_span bytes)
         return SL_ERR_MEMORY;
     memcpy(grown + ch->n_collected, bytes.ptr, bytes.len);
     ch->collected = grown;
-    ch->n_collected = (uint16_t)n;
+    ch->n_collected = (uint32_t)n;
     return 0;
 }
 
@@ -180,8 +191,6 @@ static void forget_collected(struct sl_channel *ch)
     ch->collected = NULL;
     ch->n_collected = 0;
 }
-
-static void take_stream(struct sl_channel *ch, struct sl_span bytes);
 
 /* How many first bytes there must be to go on: enough to tell what they are, and of a handshake the
    whole first record. A length that no record may have is for the session to refuse. */
@@ -216,6 +225,56 @@ static void begin_tls(struct sl_channel *ch, struct sl_span first)
         shake_hands(ch, first);
 }
 
+static void work_on_handshake(struct sl_channel *ch, struct sl_span bytes)
+{
+    if (ch->session)
+        shake_hands(ch, bytes);
+    else
+        begin_tls(ch, bytes);
+}
+
+/* What waits for its turn has it now. */
+static void work_on_collected(struct sl_waiter *w)
+{
+    struct sl_channel *ch = sl_container_of(w, struct sl_channel, waiter);
+    /* Taken along: closing the channel frees what it has collected. */
+    char *bytes = ch->collected;
+    size_t n = ch->n_collected;
+
+    ch->collected = NULL;
+    ch->n_collected = 0;
+    work_on_handshake(ch, sl_span(bytes, n));
+    free(bytes);
+    if (!is_closed(ch))
+        update_reading(ch);
+}
+
+/* Work for a handshake, in `bytes` or collected before: at once, or when its turn comes. */
+static void go_on(struct sl_channel *ch, struct sl_span bytes)
+{
+    struct sl_turnstile *ts = ch->waiter.turnstile;
+    enum sl_line line = ch->is_answered ? SL_LINE_ANSWERED : SL_LINE_HELLO;
+
+    if (ch->n_collected == 0 && sl_turnstile_enter(ts, line)) {
+        work_on_handshake(ch, bytes);
+        sl_turnstile_leave(ts);
+        return;
+    }
+    if (bytes.len > 0 && collect(ch, bytes) != 0) {
+        fail_to_open(ch, SL_ERR_MEMORY);
+        return;
+    }
+    if (!sl_waiter_is_waiting(&ch->waiter)) {
+        if (sl_turnstile_enter(ts, line)) {
+            work_on_collected(&ch->waiter);
+            sl_turnstile_leave(ts);
+            return;
+        }
+        sl_waiter_wait(&ch->waiter, line);
+    }
+    update_reading(ch);
+}
+
 /*
  * The first bytes of a TLS port: a handshake, plain HTTP, or rubbish. A session, with its large
  * buffers, is made once a whole record is there: half a ClientHello costs its own size and no more.
@@ -223,7 +282,7 @@ static void begin_tls(struct sl_channel *ch, struct sl_span first)
 static void sniff(struct sl_channel *ch, struct sl_span bytes)
 {
     if (ch->n_collected == 0 && bytes.len >= first_bytes_needed(bytes)) {
-        begin_tls(ch, bytes);
+        go_on(ch, bytes);
         return;
     }
     struct sl_span all = sl_span(ch->collected, ch->n_collected);
@@ -240,14 +299,10 @@ static void sniff(struct sl_channel *ch, struct sl_span bytes)
         all = sl_span(ch->collected, ch->n_collected);
         needed = first_bytes_needed(all);
     }
-    char *first = ch->collected; /* taken along: closing the channel frees what it has collected */
-    ch->collected = NULL;
-    ch->n_collected = 0;
-    begin_tls(ch, all);
-    free(first);
-    if (!is_closed(ch) && !ch->has_ended && bytes.len > 0)
-        take_stream(ch, bytes);
+    go_on(ch, bytes);
 }
+
+static void take_stream(struct sl_channel *ch, struct sl_span bytes);
 
 static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
 {
@@ -296,8 +351,8 @@ static void take_stream(struct sl_channel *ch, struct sl_span bytes)
             read_tls(ch, bytes);
         else
             deliver(ch, bytes);
-    } else if (ch->session) {
-        shake_hands(ch, bytes);
+    } else if (ch->session || sl_waiter_is_waiting(&ch->waiter)) {
+        go_on(ch, bytes);
     } else {
         sniff(ch, bytes);
     }
@@ -522,7 +577,7 @@ bool sl_channel_is_full(const struct sl_channel *ch)
 
 /* ---- life ---- */
 
-static void init(struct sl_channel *ch, struct sl_loop *loop,
+static void init(struct sl_channel *ch, struct sl_loop *loop, struct sl_turnstile *turnstile,
                  const struct sl_channel_events *events, void *owner)
 {
     memset(ch, 0, sizeof(*ch));
@@ -533,13 +588,14 @@ static void init(struct sl_channel *ch, struct sl_loop *loop,
     sl_chunkq_init(&ch->stage, sl_loop_chunks(loop), SL_TLS_RECORD_BYTES, 0);
     sl_deferred_init(&ch->resume, on_resume);
     sl_deferred_init(&ch->flush, on_flush);
+    sl_waiter_init(&ch->waiter, turnstile, work_on_collected);
 }
 
 int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp_listener *listener,
-                      struct sl_tls_server *tls_server, bool has_proxy_header,
-                      const struct sl_channel_events *events, void *owner)
+                      struct sl_turnstile *turnstile, struct sl_tls_server *tls_server,
+                      bool has_proxy_header, const struct sl_channel_events *events, void *owner)
 {
-    init(ch, loop, events, owner);
+    init(ch, loop, turnstile, events, owner);
     int err = sl_tcp_accept(listener, &tcp_events, ch, &ch->tcp);
     if (err != 0)
         return err;
@@ -552,12 +608,22 @@ int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp
 int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct sl_addr *to,
                        const struct sl_channel_events *events, void *owner)
 {
-    init(ch, loop, events, owner);
+    init(ch, loop, NULL, events, owner);
     int err = sl_tcp_connect(loop, to, &tcp_events, ch, &ch->tcp);
     if (err != 0)
         return err;
     ch->stage_of_life = SL_CHANNEL_CONNECTING;
     return 0;
+}
+
+bool sl_channel_last_look(struct sl_channel *ch)
+{
+    if (!sl_waiter_is_waiting(&ch->waiter))
+        return true;
+    if (!ch->is_answered)
+        return false;
+    sl_waiter_hurry(&ch->waiter);
+    return true;
 }
 
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
@@ -577,6 +643,7 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     ch->stage_of_life = SL_CHANNEL_CLOSED;
     sl_deferred_cancel(&ch->resume);
     sl_deferred_cancel(&ch->flush);
+    sl_waiter_cancel(&ch->waiter);
     sl_tls_session_free(&ch->session);
     sl_chunkq_clear(&ch->in);
     sl_chunkq_clear(&ch->stage);

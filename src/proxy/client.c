@@ -144,6 +144,12 @@ static void on_first_byte(void *owner)
         sl_client_await_from_accept(c, SL_PHASE_TLS_HANDSHAKE);
 }
 
+static void on_answered(void *owner)
+{
+    struct sl_client *c = owner;
+    sl_crowd_answered(&c->proxy->crowd, &c->place);
+}
+
 static enum sl_handshake_end handshake_end_of(int err)
 {
     switch (err) {
@@ -223,6 +229,7 @@ static void on_open(void *owner, int err)
 static const struct sl_channel_events channel_events = {
     .on_proxied = on_proxied,
     .on_first_byte = on_first_byte,
+    .on_answered = on_answered,
     .on_open = on_open,
     .on_readable = on_readable,
     .on_end = on_end,
@@ -243,6 +250,10 @@ static void cut_in_phase(struct sl_client *c, enum sl_phase phase)
         sl_client_close(c, SL_CHANNEL_RESET, &cause);
         break;
     case SL_PHASE_TLS_HANDSHAKE:
+        if (!sl_channel_last_look(&c->channel)) {
+            cause.side = SL_SIDE_PROXY;
+            sl_client_end_handshake(c, SL_HANDSHAKE_OVERLOAD);
+        }
         sl_client_end_handshake(c,
                                 c->place.has_spoken ? SL_HANDSHAKE_STALLED : SL_HANDSHAKE_SILENT);
         sl_client_close(c, SL_CHANNEL_ALERT, &cause);
@@ -257,12 +268,26 @@ static void cut_in_phase(struct sl_client *c, enum sl_phase phase)
     }
 }
 
+/* Bytes that had arrived count (law 3), and so they do when it was we who let them wait. The phase
+   goes on for this look, so that one that ends well in it is a near miss. */
+static bool is_finished_by_last_look(struct sl_client *c)
+{
+    sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms, c->limit_ms);
+    sl_channel_last_look(&c->channel);
+    if (sl_client_is_closed(c) || c->state != SL_CLIENT_OPENING)
+        return true;
+    sl_deadline_clear(&c->deadline);
+    return false;
+}
+
 static void on_deadline(struct sl_deadline *d)
 {
     struct sl_client *c = sl_container_of(d, struct sl_client, deadline);
     enum sl_phase phase = d->phase;
     struct sl_limit limit = sl_client_limit_in_force(c, phase);
 
+    if (phase == SL_PHASE_TLS_HANDSHAKE && is_finished_by_last_look(c))
+        return;
     if (c->state == SL_CLIENT_IDLE && c->is_closing) { /* retired */
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
     } else if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {
@@ -340,8 +365,8 @@ void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, 
         return;
     }
     bool has_header = c->listener->config->proxy_protocol == SL_PROXY_PROTOCOL_REQUIRED;
-    int err = sl_channel_accept(&c->channel, proxy->loop, listener, c->listener->tls_server,
-                                has_header, &channel_events, c);
+    int err = sl_channel_accept(&c->channel, proxy->loop, listener, &proxy->turnstile,
+                                c->listener->tls_server, has_header, &channel_events, c);
     if (err != 0) {
         unmake(c);
         sl_count_add(&counters->count[SL_COUNT_CLOSED], 1);

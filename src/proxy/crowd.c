@@ -14,7 +14,7 @@
 
 struct sl_hive {
     struct sl_prefix prefix;
-    struct sl_list members; /* struct sl_place, the oldest first */
+    struct sl_list members; /* struct sl_place, who came, or was answered, longest ago first */
     size_t n;
 };
 
@@ -152,6 +152,16 @@ void sl_crowd_first_byte(struct sl_crowd *crowd, struct sl_place *place)
     place->has_spoken = true;
     sl_list_unlink(&place->stage);
     sl_list_append(&crowd->handshaking, &place->stage);
+}
+
+void sl_crowd_answered(struct sl_crowd *crowd, struct sl_place *place)
+{
+    sl_list_unlink(&place->stage);
+    sl_list_append(&crowd->handshaking, &place->stage);
+    if (!place->hive)
+        return;
+    sl_list_unlink(&place->hive_link);
+    sl_list_append(&place->hive->members, &place->hive_link);
 }
 
 static void leave_prefix(struct sl_crowd *crowd, struct sl_place *place)

@@ -19,7 +19,8 @@ struct sl_hive;
 struct sl_crowd {
     struct sl_list all;         /* every client, the oldest first */
     struct sl_list silent;      /* not a byte yet, the oldest first */
-    struct sl_list handshaking; /* some bytes, no finished handshake; the oldest first */
+    struct sl_list handshaking; /* some bytes, no finished handshake; who spoke, or was answered,
+                                   longest ago comes first */
     struct sl_list resting;     /* before a request or between two; who rests longest comes first */
     size_t n_clients, n_handshaking; /* handshaking counts the silent as well */
     void *hives; /* tsearch tree: struct sl_hive by prefix, while any handshakes */
@@ -58,6 +59,10 @@ void sl_crowd_begin_handshake(struct sl_crowd *crowd, struct sl_place *place);
 int sl_crowd_join_prefix(struct sl_crowd *crowd, struct sl_place *place,
                          const struct sl_addr *from);
 void sl_crowd_first_byte(struct sl_crowd *crowd, struct sl_place *place);
+/* A flight of ours is out: it is the youngest of those that handshake again. So a flood, which
+   evicts the oldest, costs first those who stall, then those whom we have not begun to work for,
+   and last those who are about to finish. */
+void sl_crowd_answered(struct sl_crowd *crowd, struct sl_place *place);
 void sl_crowd_end_handshake(struct sl_crowd *crowd, struct sl_place *place);
 void sl_crowd_rest(struct sl_crowd *crowd, struct sl_place *place);
 void sl_crowd_wake(struct sl_place *place);

@@ -8,6 +8,7 @@
 #include <sluice/http/parser.h>
 #include <sluice/loop/deadline.h>
 #include <sluice/loop/reaper.h>
+#include <sluice/net/turnstile.h>
 #include <sluice/proxy/proxy.h>
 #include "crowd.h"
 
@@ -20,6 +21,7 @@ struct sl_proxy {
     struct sl_upstreams *upstreams; /* of the present plan; a reference */
     struct sl_list sets;            /* struct sl_upstreams: of the present plan and of older ones */
     struct sl_crowd crowd;          /* the clients */
+    struct sl_turnstile turnstile;  /* their handshakes' share of each turn */
 
     uint64_t id_seed[2];       /* request ids: a random start and a count */
     uint64_t accept_failed_ms; /* when an accept failure was last logged */

@@ -116,6 +116,7 @@ int sl_proxy_new(struct sl_loop *loop, struct sl_plan *plan, struct sl_counters 
     proxy->access = access;
     sl_list_init(&proxy->sets);
     sl_crowd_init(&proxy->crowd);
+    sl_turnstile_init(&proxy->turnstile, loop, counters);
     sl_deadline_init(&proxy->drain, loop, on_drain_deadline);
     sl_deferred_init(&proxy->drained, on_drained);
     int err = sl_tls_random(proxy->id_seed, sizeof(proxy->id_seed));
@@ -143,6 +144,7 @@ void sl_proxy_free(struct sl_proxy **pproxy)
     sl_deadline_fini(&proxy->drain);
     sl_upstreams_unref(&proxy->upstreams);
     assert(sl_list_is_empty(&proxy->sets));
+    sl_turnstile_fini(&proxy->turnstile);
     sl_crowd_fini(&proxy->crowd);
     free(proxy);
 }

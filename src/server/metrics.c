@@ -118,6 +118,9 @@ static void write_handshakes(const struct sl_counters *c, FILE *to)
         fprintf(to, "sluice_tls_handshakes_ended_total{result=\"%s\"} %" PRIu64 "\n",
                 sl_handshake_end_name((enum sl_handshake_end)i),
                 sl_count_get(&c->handshake_end[i]));
+    single(to, "tls_handshakes_waiting", "gauge",
+           "TLS handshakes that wait for their share of a worker's time now",
+           sl_count_get(&c->handshakes_waiting));
     family(to, "tls_handshakes_by_version_total", "counter", "TLS handshakes finished, by version");
     for (int i = 0; i < SL_N_TLS_VERSIONS; i++)
         fprintf(to, "sluice_tls_handshakes_by_version_total{version=\"%s\"} %" PRIu64 "\n",
@@ -158,6 +161,8 @@ static void write_data_path(const struct sl_counters *c, FILE *to)
                    "Request sent to the upstream to the header of its response");
     write_duration(&c->handshake_duration, to, "tls_handshake_duration_seconds",
                    "Accept to the end of the TLS handshake");
+    write_duration(&c->handshake_wait, to, "tls_handshake_wait_seconds",
+                   "How long TLS handshakes waited for their share of a worker's time");
 }
 
 /* ---- of upstreams ---- */

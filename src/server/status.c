@@ -103,6 +103,16 @@ static void write_phases(const struct sl_facts *f, FILE *to)
     fputs("\n    }\n  },\n", to);
 }
 
+static void write_handshakes(const struct sl_counters *c, FILE *to)
+{
+    fprintf(to,
+            "  \"handshakes\": {\"begun\": %" PRIu64 ", \"finished\": %" PRIu64
+            ", \"waited\": %" PRIu64 ", \"waiting\": %" PRIu64 "},\n",
+            sl_count_get(&c->count[SL_COUNT_HS_ATTEMPTS]),
+            sl_count_get(&c->handshake_end[SL_HANDSHAKE_OK]),
+            sl_count_get(&c->count[SL_COUNT_HS_WAITED]), sl_count_get(&c->handshakes_waiting));
+}
+
 static void write_listeners(const struct sl_facts *f, FILE *to)
 {
     const struct sl_config *config = f->plan->config;
@@ -175,6 +185,7 @@ void sl_facts_write_status(const struct sl_facts *f, FILE *to)
     write_process(f, to);
     write_configuration(f, to);
     write_phases(f, to);
+    write_handshakes(&f->counters, to);
     write_listeners(f, to);
     write_upstreams(f, to);
     write_certificates(f, to);

@@ -22,6 +22,8 @@ typedef _Atomic uint64_t sl_count;
     X(HS_ATTEMPTS, "tls_handshakes_total",                                                         \
       "TLS handshakes begun: connections whose first byte was awaited on a TLS listener")          \
     X(HS_RESUMED, "tls_handshakes_resumed_total", "TLS handshakes that resumed a session")         \
+    X(HS_WAITED, "tls_handshakes_waited_total",                                                    \
+      "TLS handshakes that had to wait for their share of a worker's time")                        \
     X(REQUESTS, "requests_total", "Requests whose header was complete or refused")                 \
     X(CLIENT_RX, "client_received_bytes_total", "Bytes received from clients, after TLS")          \
     X(CLIENT_TX, "client_sent_bytes_total", "Bytes sent to clients, before TLS")                   \
@@ -47,8 +49,9 @@ enum sl_counter {
 /* How a TLS handshake ended: attempts = sum of all of these + those under way. */
 #define SL_HANDSHAKE_ENDS(X)                                                                       \
     X(OK, "ok")                                                                                    \
-    X(SILENT, "silent")   /* first_byte expired without a byte */                                  \
-    X(STALLED, "stalled") /* tls_handshake expired after some bytes */                             \
+    X(SILENT, "silent")     /* first_byte expired without a byte */                                \
+    X(STALLED, "stalled")   /* tls_handshake expired after some bytes */                           \
+    X(OVERLOAD, "overload") /* tls_handshake expired while its hello waited for its turn */        \
     X(EVICTED, "evicted")                                                                          \
     X(PLAIN_HTTP, "plain_http")                                                                    \
     X(NOT_TLS, "not_tls")                                                                          \
@@ -100,12 +103,14 @@ struct sl_counters {
     sl_count near_miss[SL_N_PHASES];
     sl_count headroom[SL_N_PHASES][SL_N_HEADROOM];
     sl_count connections[SL_N_PHASES]; /* gauge: sockets of clients in this phase now */
+    sl_count handshakes_waiting;       /* gauge: those that wait for their turn now */
     sl_count handshake_end[SL_N_HANDSHAKE_ENDS];
     sl_count handshake_version[SL_N_TLS_VERSIONS];
     sl_count handshake_suite[SL_N_SUITES];
     sl_count responses[6];                /* by status class; [0]: ended without a response */
     struct sl_histogram request_duration; /* first byte of a request to last byte of its response */
     struct sl_histogram upstream_duration;  /* request sent to response header */
+    struct sl_histogram handshake_wait;     /* of each time that a handshake waited for its turn */
     struct sl_histogram handshake_duration; /* accept to handshake finished */
 };
 

@@ -19,6 +19,7 @@
 
 #include <sluice/loop/reaper.h>
 #include <sluice/loop/tcp.h>
+#include <sluice/net/turnstile.h>
 #include <sluice/tls/session.h>
 
 #define SL_CHANNEL_IN_BYTES 16384 /* unread plaintext at which the socket is no longer read */
@@ -31,6 +32,8 @@ struct sl_channel_events {
     void (*on_proxied)(void *owner, const struct sl_addr *source);
     /* The very first byte of the peer's own stream (after a PROXY header). */
     void (*on_first_byte)(void *owner);
+    /* A flight of the handshake has been sent: the peer's is awaited. */
+    void (*on_answered)(void *owner);
     /* 0: ready for plaintext both ways. SL_ERR_TLS_PLAIN_HTTP: the peer speaks plain HTTP to a TLS
        port; the channel is open, without TLS, so that it can be told. Anything else: it failed, an
        alert is on its way where the protocol has one, and all that is left is to close. */
@@ -65,9 +68,11 @@ struct sl_channel {
     struct sl_chunkq stage; /* plaintext to be encrypted at the end of the turn (TLS only) */
     struct sl_span fresh;   /* plaintext of the event under way; lives in a loop buffer */
     struct sl_deferred resume, flush;
-    char *collected; /* part of a PROXY header or of the first record; or NULL */
-    uint16_t n_collected;
+    struct sl_waiter waiter; /* in a handshake, for its share of the loop's time */
+    char *collected; /* part of a PROXY header or of the first record, or what waits; or NULL */
+    uint32_t n_collected;
     uint8_t stage_of_life; /* enum sl_channel_stage */
+    bool is_answered;      /* on_answered was said */
     bool is_paused, is_reading;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
@@ -78,10 +83,12 @@ struct sl_channel {
 
 /* ---- life ---- */
 
-/* Within a listener's on_accept. tls_server NULL: plain. Reads at once. */
+/* Within a listener's on_accept. tls_server NULL: plain. Reads at once. Its handshake goes through
+   the turnstile: while it waits there, what has arrived is kept, and the socket is read on until
+   that is SL_CHANNEL_IN_BYTES, so that a peer that gives up is seen. */
 int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp_listener *listener,
-                      struct sl_tls_server *tls_server, bool has_proxy_header,
-                      const struct sl_channel_events *events, void *owner);
+                      struct sl_turnstile *turnstile, struct sl_tls_server *tls_server,
+                      bool has_proxy_header, const struct sl_channel_events *events, void *owner);
 /* Connects without TLS; on_open follows. */
 int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct sl_addr *to,
                        const struct sl_channel_events *events, void *owner);
@@ -93,6 +100,11 @@ enum sl_channel_close {
 };
 /* Idempotent; no event follows. The memory is the owner's. */
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how);
+
+/* A deadline of the handshake is to be acted on. What has arrived of the peer's second flight
+   counts: if it waits for its turn it has it now. False: a hello waits, which could not be the end
+   of the handshake, so it is not worked on; the peer is not to blame. May close the channel. */
+bool sl_channel_last_look(struct sl_channel *ch);
 
 /* ---- reading ---- */
 

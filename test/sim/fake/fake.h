@@ -36,6 +36,9 @@ void fake_settle(struct sl_loop *loop);
 void fake_advance(struct sl_loop *loop, uint64_t ms);
 /* The loop was busy for so long: the clock has moved, nobody is charged, nothing was polled yet. */
 void fake_stall(struct sl_loop *loop, uint64_t ms);
+/* From now on each piece of work that the product measures takes so long. The clock of deadlines
+   does not move. */
+void fake_work(struct sl_loop *loop, uint64_t us);
 /* When the next deadline is due at the latest; SL_UNLIMITED: none is armed (law 1 broken?). */
 uint64_t fake_next_ms(struct sl_loop *loop);
 /* Wires made from now on deliver the peer's bytes in pieces of at most n. 0: as they come. */

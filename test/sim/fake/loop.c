@@ -95,6 +95,7 @@ static bool turn(struct sl_loop *loop)
     struct sl_core *core = &loop->core;
 
     core->now_ms = clock_ms;
+    core->n_turns++;
     bool did = sl_reaper_has_work(&core->reaper) || sl_wheel_next_ms(&core->wheel) <= clock_ms;
     sl_reaper_begin(&core->reaper);
     did |= poll_all(loop);
@@ -148,6 +149,11 @@ void fake_advance(struct sl_loop *loop, uint64_t ms)
 void fake_stall(struct sl_loop *loop, uint64_t ms)
 {
     clock_ms += ms;
+}
+
+void fake_work(struct sl_loop *loop, uint64_t us)
+{
+    loop->n_work_us = us;
 }
 
 uint64_t fake_next_ms(struct sl_loop *loop)
@@ -236,6 +242,17 @@ uint64_t sl_loop_now_ms(const struct sl_loop *loop)
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop)
 {
     return loop->charge_ms;
+}
+
+uint64_t sl_loop_n_turns(const struct sl_loop *loop)
+{
+    return loop->core.n_turns;
+}
+
+uint64_t sl_loop_work_us(struct sl_loop *loop)
+{
+    loop->work_us += loop->n_work_us;
+    return loop->work_us;
 }
 
 uint64_t sl_wall_us(void)
