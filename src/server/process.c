@@ -26,7 +26,7 @@ const char *sl_process_version(void)
 
 const char *sl_process_libraries(void)
 {
-    static char text[160];
+    static char text[320];
     if (!text[0])
         snprintf(text, sizeof(text), "%s, %s", sl_tls_library(), SL_LIBRARIES);
     return text;

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -127,7 +128,24 @@ void sl_tls_global_fini(void)
 #endif
 }
 
+#ifdef SL_MBEDTLS_HOOKED
+static char library[160];
+
+static void describe(void)
+{
+    snprintf(library, sizeof(library), "mbedTLS %s (%s: %s)", MBEDTLS_VERSION_STRING,
+             SL_MBEDTLS_ORIGIN, sl_crypto_library());
+}
+
+const char *sl_tls_library(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, describe);
+    return library;
+}
+#else
 const char *sl_tls_library(void)
 {
     return "mbedTLS " MBEDTLS_VERSION_STRING " (" SL_MBEDTLS_ORIGIN ")";
 }
+#endif

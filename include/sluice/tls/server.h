@@ -51,7 +51,8 @@ void sl_ticket_keys_free(struct sl_ticket_keys **keys);
 /* Once per process before anything else of this floor (PSA); and after everything else. */
 int sl_tls_global_init(void);
 void sl_tls_global_fini(void);
-/* "mbedTLS 3.6.6 (system)". Static. */
+/* "mbedTLS 3.6.6 (system)", or with what its primitives come from: "mbedTLS 3.6.6 (accelerated:
+   OpenSSL 3.0.16, AES-GCM: intel-ipsec-mb 1.3.0)". Static. */
 const char *sl_tls_library(void);
 /* Cryptographically strong random bytes (request ids, self tests). 0 or SL_ERR_TLS_INTERNAL. */
 int sl_tls_random(void *out, size_t n);

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -27,6 +28,7 @@ static atomic_bool is_started;
 static pthread_key_t thread_key;
 static bool has_thread_key;
 static _Thread_local struct sl_crypto_thread *this_thread;
+static char library[96] = "OpenSSL";
 
 int sl_crypto_done(int answer)
 {
@@ -61,13 +63,27 @@ static bool fetch(EVP_CIPHER **cipher, const char *name)
     return *cipher != NULL;
 }
 
+static void describe(void)
+{
+    const struct sl_gcm_engine *engine = sl_crypto_shared.gcm_engine;
+    snprintf(library, sizeof(library), "OpenSSL %s%s%s", OpenSSL_version(OPENSSL_VERSION_STRING),
+             engine ? ", AES-GCM: " : "", engine ? engine->name : "");
+}
+
 static bool start_locked(void)
 {
     struct sl_crypto_shared *shared = &sl_crypto_shared;
     uint8_t first[1];
     if (!has_thread_key && pthread_key_create(&thread_key, thread_free) != 0)
         return false;
+    if (!has_thread_key)
+        sl_crypto_forget_memory();
     has_thread_key = true;
+#ifdef SL_IPSEC_MB
+    shared->gcm_engine = sl_gcm_ipsec_mb();
+#endif
+    shared->is_gcm_engine_used = shared->gcm_engine != NULL;
+    describe();
     return fetch(&shared->aes_gcm[0], "AES-128-GCM") && fetch(&shared->aes_gcm[1], "AES-192-GCM") &&
            fetch(&shared->aes_gcm[2], "AES-256-GCM") &&
            fetch(&shared->chacha20_poly1305, "ChaCha20-Poly1305") &&
@@ -84,6 +100,20 @@ int sl_crypto_start(void)
         atomic_store_explicit(&is_started, true, memory_order_release);
     pthread_mutex_unlock(&start_lock);
     return is_good ? SL_CRYPTO_OK : SL_CRYPTO_FAILED;
+}
+
+const char *sl_crypto_library(void)
+{
+    (void)sl_crypto_start();
+    return library;
+}
+
+bool sl_crypto_use_gcm_engine(bool is_used)
+{
+    if (sl_crypto_start() != SL_CRYPTO_OK || !sl_crypto_shared.gcm_engine)
+        return false;
+    sl_crypto_shared.is_gcm_engine_used = is_used;
+    return true;
 }
 
 struct sl_crypto_thread *sl_crypto_thread(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * backend: fast primitives, bytes in and bytes out. It knows nothing of mbedTLS, and what is next
- * to it knows nothing of the library behind it (libcrypto of OpenSSL, 3.0 or later).
+ * to it knows nothing of the libraries behind it: libcrypto of OpenSSL, 3.0 or later, and where
+ * there is one, another for AES-GCM (backend_gcm.h).
  *
  * Numbers are big-endian and have their group's full length. Every verb may be called by any
  * thread; an object belongs to one thread at a time, except an sl_rsa, which all may use at once.
@@ -25,6 +26,12 @@ enum sl_crypto_answer {
 int sl_crypto_start(void);
 /* Frees what the calling thread has; a thread that ends does so by itself. */
 void sl_crypto_thread_end(void);
+/* The libraries at work, with their versions, for people. Static. */
+const char *sl_crypto_library(void);
+/* For tests and benches that compare: may keys that are made from now on use another library than
+   libcrypto for AES-GCM? By default they may. False: there is none here, or none was built in. Not
+   while other threads make keys. */
+bool sl_crypto_use_gcm_engine(bool is_used);
 int sl_crypto_random(uint8_t *out, size_t n);
 
 /* backend_aead.c. A key and its state; tags of 16 bytes or cut shorter, IVs of 12 bytes, for GCM

@@ -12,11 +12,14 @@
 #include <openssl/evp.h>
 
 #include "backend.h"
+#include "backend_gcm.h"
 
 /* Made by sl_crypto_start and never freed: the library ends with the process. */
 struct sl_crypto_shared {
     EVP_CIPHER *aes_gcm[3]; /* 128, 192, 256 */
     EVP_CIPHER *chacha20_poly1305;
+    const struct sl_gcm_engine *gcm_engine; /* NULL: there is none */
+    bool is_gcm_engine_used;
 };
 
 /* The pair that this thread made last. TLS asks for its public half right after, which need not be
@@ -38,6 +41,8 @@ struct sl_crypto_thread {
 };
 
 extern struct sl_crypto_shared sl_crypto_shared;
+/* From now on libcrypto zeroises what it frees. Before its first use. */
+void sl_crypto_forget_memory(void);
 /* The calling thread's, or NULL without memory. */
 struct sl_crypto_thread *sl_crypto_thread(void);
 /* An answer was found: libcrypto need not remember its troubles on the way, which may be there even

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * primitives: AEADs and hashes as mbedTLS offers them, whoever computes them: known answers, and
- * everything that must be refused. Keys are in keys.c.
+ * everything that must be refused. AES-GCM is computed by whatever is the fastest here, and once
+ * more by libcrypto alone. Keys are in keys.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,9 @@
 #include <sluice/base/span.h>
 #include <sluice/tls/server.h>
 
+#ifdef SL_MBEDTLS_HOOKED
+#include <backend.h>
+#endif
 #include "hex.h"
 
 /* The GCM specification's test cases 3 to 6, 16 and 18, and 13: nothing but a tag. */
@@ -398,6 +402,25 @@ static void randomness_fills_all_it_is_asked_for(void **state)
     assert_int_equal(psa_generate_random(a, 0), PSA_SUCCESS);
 }
 
+#ifdef SL_MBEDTLS_HOOKED
+static int only_libcrypto(void **state)
+{
+    (void)sl_crypto_use_gcm_engine(false); /* there may be no other */
+    return 0;
+}
+
+static int whatever_is_fastest(void **state)
+{
+    (void)sl_crypto_use_gcm_engine(true);
+    return 0;
+}
+
+#define BY_LIBCRYPTO(test)                                                                         \
+    {                                                                                              \
+#test "_by_libcrypto", test, only_libcrypto, whatever_is_fastest, NULL                     \
+    }
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +430,14 @@ int main(void)
         cmocka_unit_test(gcm_refuses_lengths),
         cmocka_unit_test(gcm_contexts_are_used_again),
         cmocka_unit_test(gcm_outputs_may_overlap),
+#ifdef SL_MBEDTLS_HOOKED
+        BY_LIBCRYPTO(gcm_has_known_answers),
+        BY_LIBCRYPTO(gcm_in_pieces_is_the_same),
+        BY_LIBCRYPTO(gcm_finds_every_wrong_bit),
+        BY_LIBCRYPTO(gcm_refuses_lengths),
+        BY_LIBCRYPTO(gcm_contexts_are_used_again),
+        BY_LIBCRYPTO(gcm_outputs_may_overlap),
+#endif
         cmocka_unit_test(chachapoly_has_known_answers_and_refuses),
         cmocka_unit_test(chachapoly_in_pieces_has_an_order),
         cmocka_unit_test(hashes_have_known_answers),
