@@ -102,10 +102,9 @@ uint64_t sl_loop_n_turns(const struct sl_loop *loop)
     return loop->core.n_turns;
 }
 
-uint64_t sl_loop_work_us(struct sl_loop *loop)
+uint64_t sl_loop_busy_us(struct sl_loop *loop)
 {
-    (void)loop;
-    return uv_hrtime() / 1000;
+    return (uv_hrtime() - loop->awake_ns) / 1000;
 }
 
 uint64_t sl_wall_us(void)

@@ -5,7 +5,8 @@
  *
  * Under a flood: who asks is put in line. The lines are served by a deferred call at the end of the
  * next turn, and of each one after it while anybody is left; the poll between two turns does not
- * block then. The budget is over when it is used up, not before: a turn's last handshake may
+ * block then. By that time it is known how long the others have worked, and the budget grows with
+ * it. The budget is over when it is used up, not before: a turn's last handshake may
  * overdraw it by its own cost.
  *
  * Who waits may give up at any moment, even while another is served: serving takes the first of the
@@ -23,24 +24,31 @@ static bool is_nobody_in(const struct sl_turnstile *ts, enum sl_line line)
     return sl_list_is_empty(&ts->lines[line]);
 }
 
+/* Another turn, another budget. */
+static void note_turn(struct sl_turnstile *ts)
+{
+    uint64_t turn = sl_loop_n_turns(ts->loop);
+
+    if (ts->turn == turn)
+        return;
+    ts->turn = turn;
+    ts->budget_us = SL_TURNSTILE_BUDGET_US;
+    ts->spent_us = 0;
+}
+
 static bool has_budget(const struct sl_turnstile *ts)
 {
-    return ts->turn != sl_loop_n_turns(ts->loop) || ts->spent_us < SL_TURNSTILE_BUDGET_US;
+    return ts->spent_us < ts->budget_us;
 }
 
 static void enter(struct sl_turnstile *ts)
 {
-    uint64_t turn = sl_loop_n_turns(ts->loop);
-
-    if (ts->turn != turn)
-        ts->spent_us = 0;
-    ts->turn = turn;
-    ts->entered_us = sl_loop_work_us(ts->loop);
+    ts->entered_us = sl_loop_busy_us(ts->loop);
 }
 
 void sl_turnstile_leave(struct sl_turnstile *ts)
 {
-    ts->spent_us += sl_loop_work_us(ts->loop) - ts->entered_us;
+    ts->spent_us += sl_loop_busy_us(ts->loop) - ts->entered_us;
 }
 
 bool sl_turnstile_enter(struct sl_turnstile *ts, enum sl_line line)
@@ -49,6 +57,7 @@ bool sl_turnstile_enter(struct sl_turnstile *ts, enum sl_line line)
         return false;
     if (line == SL_LINE_HELLO && !is_nobody_in(ts, SL_LINE_HELLO))
         return false;
+    note_turn(ts);
     if (!has_budget(ts))
         return false;
     enter(ts);
@@ -99,6 +108,7 @@ void sl_waiter_hurry(struct sl_waiter *w)
 {
     struct sl_turnstile *ts = w->turnstile; /* the call may end its owner */
 
+    note_turn(ts);
     sl_waiter_cancel(w);
     enter(ts);
     w->fn(w);
@@ -119,6 +129,10 @@ static void on_serve(struct sl_deferred *d)
 {
     struct sl_turnstile *ts = sl_container_of(d, struct sl_turnstile, serve);
 
+    note_turn(ts);
+    uint64_t part_us = (sl_loop_busy_us(ts->loop) - ts->spent_us) / SL_TURNSTILE_PART;
+    if (ts->budget_us < part_us)
+        ts->budget_us = part_us;
     serve_line(ts, SL_LINE_ANSWERED);
     serve_line(ts, SL_LINE_HELLO);
     if (!is_nobody_in(ts, SL_LINE_ANSWERED) || !is_nobody_in(ts, SL_LINE_HELLO))
@@ -135,6 +149,7 @@ void sl_turnstile_init(struct sl_turnstile *ts, struct sl_loop *loop, struct sl_
         sl_list_init(&ts->lines[i]);
     sl_deferred_init(&ts->serve, on_serve);
     ts->turn = 0;
+    ts->budget_us = SL_TURNSTILE_BUDGET_US;
     ts->spent_us = 0;
     ts->entered_us = 0;
 }

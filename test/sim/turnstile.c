@@ -30,6 +30,7 @@ struct gate {
     struct sl_turnstile ts;
     struct guest guests[N_GUESTS];
     size_t n_served;
+    struct sl_deferred others;
 };
 
 static void on_turn(struct sl_waiter *w)
@@ -114,6 +115,33 @@ static void who_waits_is_served_in_order_as_many_in_a_turn_as_the_budget_pays_fo
         assert_false(come(&gate, i, SL_LINE_HELLO));
     fake_turn(gate.loop);
     assert_int_equal(gate.n_served, 3 + 4); /* three thirds are not quite one */
+    close_gate(&gate);
+}
+
+/* Others work for eight budgets in this turn, before those who wait are served. */
+static void on_others(struct sl_deferred *d)
+{
+    struct gate *gate = sl_container_of(d, struct gate, others);
+
+    fake_work(gate->loop, 8 * BUDGET_US);
+    sl_loop_busy_us(gate->loop);
+    fake_work(gate->loop, BUDGET_US);
+}
+
+static void a_turn_in_which_others_work_long_has_a_larger_budget(void **state)
+{
+    struct gate gate;
+    open_gate(&gate, BUDGET_US);
+    assert_true(come(&gate, 0, SL_LINE_HELLO));
+    sl_deferred_init(&gate.others, on_others);
+    sl_defer_next(gate.loop, &gate.others);
+    for (size_t i = 1; i < 8; i++)
+        assert_false(come(&gate, i, SL_LINE_HELLO));
+    fake_turn(gate.loop);
+    assert_int_equal(gate.n_served, 3); /* a quarter of what they took, and the last overdraws it */
+    fake_turn(gate.loop);
+    assert_int_equal(gate.n_served, 4); /* another turn, and they do nothing */
+    fake_settle(gate.loop);
     close_gate(&gate);
 }
 
@@ -230,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_the_budget_lasts_nobody_waits),
         cmocka_unit_test(who_waits_is_served_in_order_as_many_in_a_turn_as_the_budget_pays_for),
+        cmocka_unit_test(a_turn_in_which_others_work_long_has_a_larger_budget),
         cmocka_unit_test(nobody_overtakes_who_waits),
         cmocka_unit_test(who_is_nearly_done_comes_first_and_keeps_nobody_out),
         cmocka_unit_test(who_waits_for_a_hello_holds_up_nobody_who_is_nearly_done),

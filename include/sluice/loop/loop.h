@@ -34,8 +34,9 @@ uint64_t sl_loop_now_ms(const struct sl_loop *loop);
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop);
 /* How many turns there have been: another one after each poll. */
 uint64_t sl_loop_n_turns(const struct sl_loop *loop);
-/* Monotonic microseconds, read afresh: the difference of two is what the work between them took. */
-uint64_t sl_loop_work_us(struct sl_loop *loop);
+/* How long this turn has worked since its poll, in microseconds, read afresh. The difference of two
+   is what the work between them took. */
+uint64_t sl_loop_busy_us(struct sl_loop *loop);
 /* Wall clock in microseconds since 1970, read afresh. For logs. */
 uint64_t sl_wall_us(void);
 /* Chunks for every queue of this loop. */

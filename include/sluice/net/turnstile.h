@@ -19,8 +19,12 @@
 #include <sluice/base/counters.h>
 #include <sluice/loop/reaper.h>
 
-/* Of each turn. About what one handshake costs: the shortest turns that still make progress. */
-#define SL_TURNSTILE_BUDGET_US 250
+/* Of each turn. Less than a handshake costs, so that it is one in most turns: the shortest that
+   still make progress. */
+#define SL_TURNSTILE_BUDGET_US 100
+/* A turn in which others work long has a larger budget: this part of what they took. Else very many
+   established connections could leave next to nothing for new ones. */
+#define SL_TURNSTILE_PART 4
 
 struct sl_loop;
 struct sl_waiter;
@@ -36,8 +40,8 @@ struct sl_turnstile {
     struct sl_counters *counters;     /* handshakes_waiting, handshake_wait, SL_COUNT_HS_WAITED */
     struct sl_list lines[SL_N_LINES]; /* struct sl_waiter, who came first is first */
     struct sl_deferred serve;
-    uint64_t turn; /* the turn in which spent_us was spent */
-    uint64_t spent_us;
+    uint64_t turn; /* of which the next two are */
+    uint64_t budget_us, spent_us;
     uint64_t entered_us; /* since when somebody is inside */
 };
 

@@ -26,7 +26,7 @@ struct sl_loop {
     size_t n_shells;
     size_t n_piece;
     uint64_t charge_ms;
-    uint64_t work_us, n_work_us; /* the clock of work; how far each look at it moves it */
+    uint64_t busy_us, work_us; /* this turn's work; how far each look at it moves it */
     bool is_stopped;
     fake_connect_fn *on_connect;
     void *connect_ctx;

@@ -96,6 +96,7 @@ static bool turn(struct sl_loop *loop)
 
     core->now_ms = clock_ms;
     core->n_turns++;
+    loop->busy_us = 0;
     bool did = sl_reaper_has_work(&core->reaper) || sl_wheel_next_ms(&core->wheel) <= clock_ms;
     sl_reaper_begin(&core->reaper);
     did |= poll_all(loop);
@@ -153,7 +154,7 @@ void fake_stall(struct sl_loop *loop, uint64_t ms)
 
 void fake_work(struct sl_loop *loop, uint64_t us)
 {
-    loop->n_work_us = us;
+    loop->work_us = us;
 }
 
 uint64_t fake_next_ms(struct sl_loop *loop)
@@ -249,10 +250,10 @@ uint64_t sl_loop_n_turns(const struct sl_loop *loop)
     return loop->core.n_turns;
 }
 
-uint64_t sl_loop_work_us(struct sl_loop *loop)
+uint64_t sl_loop_busy_us(struct sl_loop *loop)
 {
-    loop->work_us += loop->n_work_us;
-    return loop->work_us;
+    loop->busy_us += loop->work_us;
+    return loop->busy_us;
 }
 
 uint64_t sl_wall_us(void)
