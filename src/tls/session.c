@@ -4,7 +4,8 @@
  *
  * Happy path: the caller hands over cipher bytes; mbedTLS asks for them through bio_receive() and
  * takes a record's header, then its body, and so on; what it wants to send goes through bio_send()
- * into the caller's queue, which accepts everything. When bio_receive() has nothing left, the
+ * into the caller's queue, which accepts everything. After the handshake records.c stands between
+ * the two, and mbedTLS sees only what is not application data. When *in has nothing left, the
  * session is `starved`: only then SL_ERR_AGAIN is told, because mbedTLS also says WANT_READ for
  * reasons of its own (an ignored alert) while input is left.
  *
@@ -36,6 +37,7 @@
 #include <sluice/base/counters.h>
 
 #include "cause.h"
+#include "records.h"
 #include "server.h"
 
 #define MAX_REPLIES 4
@@ -221,8 +223,7 @@ static int fail(struct sl_tls_session *s, int ret, uint64_t n_before)
         cause = s->noted_err;
     bool is_heard = cause != SL_ERR_EOF && cause != SL_ERR_TLS_PEER_ALERT && !s->is_closed;
     if (is_heard && s->n_sent_bytes == n_before && !s->noted_err && !is_flight_out(s))
-        (void)mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-                                             (unsigned char)sl_tls_alert_for(ret));
+        (void)sl_records_alert(s, MBEDTLS_SSL_ALERT_LEVEL_FATAL, sl_tls_alert_for(ret));
     s->err = cause;
     return cause;
 }
@@ -246,6 +247,11 @@ int sl_tls_session_handshake(struct sl_tls_session *session, struct sl_span *in)
             err = SL_ERR_AGAIN;
     }
     leave(s);
+    if (!err && !s->is_established) {
+        s->is_established = true;
+        s->suite = sl_tls_suite_index(mbedtls_ssl_get_ciphersuite_id_from_ssl(&s->ssl));
+        sl_records_begin(s);
+    }
     return err;
 }
 
@@ -261,14 +267,14 @@ int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char
         uint64_t n_before = s->n_sent_bytes;
         s->is_starved = false;
         s->is_reading = true;
-        int ret = mbedtls_ssl_read(&s->ssl, (unsigned char *)buf, cap);
+        int ret = sl_records_read(s, buf, cap);
         s->is_reading = false;
         if (ret > 0) {
             result = ret;
         } else if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
             s->is_peer_done = true;
             result = SL_ERR_EOF;
-        } else if (!is_pause(ret)) {
+        } else if (ret < 0 && !is_pause(ret)) { /* 0: an empty record */
             result = fail(s, ret, n_before);
         } else if (s->is_starved) {
             result = SL_ERR_AGAIN;
@@ -293,9 +299,7 @@ int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain)
     int err = 0;
     while (!err && plain.len > 0) {
         uint64_t n_before = s->n_sent_bytes;
-        size_t n = plain.len < SL_TLS_RECORD_BYTES ? plain.len : SL_TLS_RECORD_BYTES;
-        /* May take fewer: a client may have asked for smaller records (RFC 6066 4, RFC 8449). */
-        int ret = mbedtls_ssl_write(&s->ssl, (const unsigned char *)plain.ptr, n);
+        int ret = sl_records_write(s, plain);
         if (ret > 0)
             plain = sl_span_skip(plain, (size_t)ret);
         else if (!is_pause(ret))
@@ -310,8 +314,7 @@ static void warn(struct sl_tls_session *s, int alert)
     if (s->err || is_flight_out(s))
         return;
     enter(s, NULL);
-    if (mbedtls_ssl_send_alert_message(&s->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,
-                                       (unsigned char)alert) != 0)
+    if (sl_records_alert(s, MBEDTLS_SSL_ALERT_LEVEL_WARNING, alert) != 0)
         s->err = s->noted_err ? s->noted_err : SL_ERR_TLS_INTERNAL;
     leave(s);
 }
@@ -370,7 +373,7 @@ void sl_tls_session_report(const struct sl_tls_session *session, struct sl_tls_r
     *out_report = (struct sl_tls_report){
         .version = mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3 ? SL_TLS_1_3
                                                                                      : SL_TLS_1_2,
-        .suite = sl_tls_suite_index(mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl)),
+        .suite = session->suite,
         .is_resumed = !session->has_sent_certificate,
         .has_alpn = mbedtls_ssl_get_alpn_protocol(ssl) != NULL,
     };

@@ -9,6 +9,8 @@
 
 #include <sluice/tls/session.h>
 
+#include "records.h"
+
 #define SL_SNI_MAX_BYTES     255
 #define SL_TICKET_NAME_BYTES 16
 
@@ -20,6 +22,7 @@ struct sl_record_watch {
 
 struct sl_tls_session {
     mbedtls_ssl_context ssl;
+    struct sl_records records;    /* once it is established */
     struct sl_tls_server *server; /* a reference */
     struct sl_chunkq *out;        /* borrowed */
     struct sl_span *in;           /* the caller's, while one of its verbs runs; else NULL */
@@ -28,8 +31,10 @@ struct sl_tls_session {
     uint64_t n_sent_bytes; /* to tell whether mbedTLS has sent an alert of its own */
     unsigned n_replies;    /* records that mbedTLS sent on its own while we read */
     struct sl_record_watch watch;
-    bool is_starved;           /* mbedTLS asked for more than *in had */
-    bool is_reading;           /* inside mbedtls_ssl_read */
+    int suite;                 /* sl_tls_suite_index; once it is established */
+    bool is_established;       /* the handshake is over */
+    bool is_starved;           /* more was asked for than *in had */
+    bool is_reading;           /* inside sl_records_read */
     bool is_peer_done;         /* close_notify was received */
     bool is_closed;            /* close_notify was sent */
     bool has_sent_certificate; /* so the handshake was a full one */
