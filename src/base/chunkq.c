@@ -69,7 +69,7 @@ void sl_chunkpool_fini(struct sl_chunkpool *pool)
     pool->n_free = 0;
 }
 
-void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, size_t high, size_t low)
+void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, uint32_t high, uint32_t low)
 {
     *q = (struct sl_chunkq){.pool = pool, .high = high, .low = low};
     sl_list_init(&q->chunks);

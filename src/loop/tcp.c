@@ -53,7 +53,16 @@ union sl_tcp_request {
     struct {
         struct sl_deadline deadline;
         struct sl_tcp *tcp;
+        struct sl_addr to;
     } retry;
+};
+
+/* Of a unix socket only that it is one: its path, if it has any, would quadruple what a silent
+   client costs. */
+union sl_tcp_peer {
+    sa_family_t family;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 };
 
 struct sl_tcp {
@@ -66,18 +75,18 @@ struct sl_tcp {
     uint64_t n_sent;          /* bytes that left `out`, or never were in it */
     uint32_t n_flight;        /* the first bytes of `out`, in a uv_write */
     int err;                  /* why writing failed; 0: it has not */
-    bool is_connecting;
-    bool is_retrying; /* connecting, and request->retry is armed */
-    bool is_reading;  /* what the owner wants */
-    bool is_started;  /* what libuv does */
-    bool has_filled;  /* the last read filled the buffer: yield */
-    bool has_eof;     /* on_end(0) was said */
-    bool has_failed;  /* on_end(err) was said */
-    bool is_high;     /* a flush left more than the low mark */
-    bool is_filled;   /* a flush left something */
-    bool is_shutting; /* FIN when `out` is empty */
-    bool is_shut;     /* FIN was sent */
-    struct sl_addr peer;
+    union sl_tcp_peer peer;
+    bool is_connecting : 1;
+    bool is_retrying : 1; /* connecting, and request->retry is armed */
+    bool is_reading : 1;  /* what the owner wants */
+    bool is_started : 1;  /* what libuv does */
+    bool has_filled : 1;  /* the last read filled the buffer: yield */
+    bool has_eof : 1;     /* on_end(0) was said */
+    bool has_failed : 1;  /* on_end(err) was said */
+    bool is_high : 1;     /* a flush left more than the low mark */
+    bool is_filled : 1;   /* a flush left something */
+    bool is_shutting : 1; /* FIN when `out` is empty */
+    bool is_shut : 1;     /* FIN was sent */
 };
 
 static struct sl_loop *loop_of(const struct sl_tcp *tcp)
@@ -411,6 +420,14 @@ void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
     uv_close((uv_handle_t *)&tcp->uv, on_closed);
 }
 
+static void keep_peer(struct sl_tcp *tcp, const struct sl_addr *peer)
+{
+    if (peer->storage.ss_family == AF_UNIX)
+        tcp->peer.family = AF_UNIX;
+    else
+        memcpy(&tcp->peer, &peer->storage, sizeof(tcp->peer));
+}
+
 static struct sl_tcp *shell_new(struct sl_loop *loop, const struct sl_addr *peer,
                                 const struct sl_tcp_events *events, void *owner)
 {
@@ -424,7 +441,7 @@ static struct sl_tcp *shell_new(struct sl_loop *loop, const struct sl_addr *peer
     sl_deferred_init(&tcp->later, on_later);
     tcp->events = events;
     tcp->owner = owner;
-    tcp->peer = *peer;
+    keep_peer(tcp, peer);
     return tcp;
 }
 
@@ -472,7 +489,6 @@ static void on_connect(uv_connect_t *request, int status)
         connected(tcp, sl_loop_err(status));
 }
 
-/* A unix socket connects at once or not at all. */
 /* TCP waits by itself for room in a backlog; for a unix socket it has to be asked for. The owner's
    deadline ends it. */
 static void on_retry(struct sl_deadline *d)
@@ -480,7 +496,9 @@ static void on_retry(struct sl_deadline *d)
     union sl_tcp_request *request = sl_container_of(d, union sl_tcp_request, retry.deadline);
     struct sl_tcp *tcp = request->retry.tcp;
 
-    if (connect(fd_of(tcp), (const struct sockaddr *)&tcp->peer.storage, tcp->peer.len) == 0) {
+    const struct sl_addr *to = &request->retry.to;
+
+    if (connect(fd_of(tcp), (const struct sockaddr *)&to->storage, to->len) == 0) {
         connected(tcp, 0);
     } else if (errno == EAGAIN) {
         sl_deadline_arm(d, SL_PHASE_NONE, RETRY_MS);
@@ -489,18 +507,20 @@ static void on_retry(struct sl_deadline *d)
     }
 }
 
-static int wait_for_backlog(struct sl_tcp *tcp)
+static int wait_for_backlog(struct sl_tcp *tcp, const struct sl_addr *to)
 {
     tcp->request = malloc(sizeof(*tcp->request));
     if (!tcp->request)
         return SL_ERR_MEMORY;
     tcp->is_retrying = true;
     tcp->request->retry.tcp = tcp;
+    tcp->request->retry.to = *to;
     sl_deadline_init(&tcp->request->retry.deadline, loop_of(tcp), on_retry);
     sl_deadline_arm(&tcp->request->retry.deadline, SL_PHASE_NONE, RETRY_MS);
     return 0;
 }
 
+/* A unix socket connects at once or not at all. */
 static int connect_unix(struct sl_loop *loop, const struct sl_addr *to,
                         const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp)
 {
@@ -522,7 +542,7 @@ static int connect_unix(struct sl_loop *loop, const struct sl_addr *to,
         return err;
     (*out_tcp)->is_connecting = true;
     if (is_full) {
-        err = wait_for_backlog(*out_tcp);
+        err = wait_for_backlog(*out_tcp, to);
         if (err)
             sl_tcp_close(out_tcp, SL_TCP_FIN);
         return err;
@@ -597,9 +617,17 @@ uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp)
     return tcp->out.n_bytes - n_flown(tcp) + n_unacked;
 }
 
-const struct sl_addr *sl_tcp_peer(const struct sl_tcp *tcp)
+struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)
 {
-    return &tcp->peer;
+    struct sl_addr peer = {.storage.ss_family = tcp->peer.family};
+
+    if (tcp->peer.family == AF_UNIX) {
+        peer.len = sizeof(tcp->peer.family);
+    } else {
+        memcpy(&peer.storage, &tcp->peer, sizeof(tcp->peer));
+        peer.len = tcp->peer.family == AF_INET6 ? sizeof(tcp->peer.v6) : sizeof(tcp->peer.v4);
+    }
+    return peer;
 }
 
 int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr)

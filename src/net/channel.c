@@ -40,6 +40,12 @@ static bool is_closed(const struct sl_channel *ch)
     return ch->tcp == NULL;
 }
 
+static void flush_later(struct sl_channel *ch)
+{
+    ch->must_flush = true;
+    sl_defer(ch->loop, &ch->turn_end);
+}
+
 static void update_reading(struct sl_channel *ch)
 {
     bool wants = !ch->is_paused && !ch->has_ended && ch->in.n_bytes < SL_CHANNEL_IN_BYTES;
@@ -131,7 +137,7 @@ static void read_tls(struct sl_channel *ch, struct sl_span cipher)
             n = 0;
         }
     }
-    sl_defer(ch->loop, &ch->flush); /* alerts and post-handshake messages, if any */
+    flush_later(ch); /* alerts and post-handshake messages, if any */
     deliver(ch, sl_span(plain_buffer, n));
     if (is_closed(ch) || got == SL_ERR_AGAIN)
         return;
@@ -149,7 +155,7 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
     size_t n_before = sl_tcp_out(ch->tcp)->n_bytes;
     int err = sl_tls_session_handshake(ch->session, &cipher);
 
-    sl_defer(ch->loop, &ch->flush);
+    flush_later(ch);
     if (err == SL_ERR_AGAIN) {
         if (sl_tcp_out(ch->tcp)->n_bytes == n_before)
             return;
@@ -322,7 +328,9 @@ static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
     else if (err == 0) {
         forget_collected(ch);
         ch->stage_of_life = SL_CHANNEL_FIRST_BYTE;
-        ch->events->on_proxied(ch->owner, has_source ? &source : sl_tcp_peer(ch->tcp));
+        if (!has_source)
+            source = sl_tcp_peer(ch->tcp);
+        ch->events->on_proxied(ch->owner, &source);
         if (!is_closed(ch) && used - n_before < bytes.len)
             take_stream(ch, sl_span_skip(bytes, used - n_before));
         return;
@@ -418,11 +426,9 @@ static const struct sl_tcp_events tcp_events = {
 
 /* ---- reading ---- */
 
-static void on_resume(struct sl_deferred *d)
+static void read_on(struct sl_channel *ch)
 {
-    struct sl_channel *ch = sl_container_of(d, struct sl_channel, resume);
-
-    if (is_closed(ch) || ch->is_paused)
+    if (ch->is_paused)
         return;
     if (ch->in.n_bytes > 0) {
         ch->events->on_readable(ch->owner);
@@ -457,8 +463,10 @@ void sl_channel_pause(struct sl_channel *ch)
 void sl_channel_resume(struct sl_channel *ch)
 {
     ch->is_paused = false;
-    if (!is_closed(ch))
-        sl_defer(ch->loop, &ch->resume);
+    if (is_closed(ch))
+        return;
+    ch->must_resume = true;
+    sl_defer(ch->loop, &ch->turn_end);
 }
 
 /* ---- writing ---- */
@@ -475,12 +483,8 @@ static int encrypt_stage(struct sl_channel *ch)
     return err;
 }
 
-static void on_flush(struct sl_deferred *d)
+static void flush(struct sl_channel *ch)
 {
-    struct sl_channel *ch = sl_container_of(d, struct sl_channel, flush);
-
-    if (is_closed(ch))
-        return;
     if (ch->session && ch->stage.n_bytes > 0) {
         int err = encrypt_stage(ch);
         if (err != 0) {
@@ -494,6 +498,21 @@ static void on_flush(struct sl_deferred *d)
     sl_tcp_flush(ch->tcp);
     if (was_full && sl_chunkq_has_room(sl_tcp_out(ch->tcp)))
         on_tcp_room(ch);
+}
+
+/* Reading goes on first: what it makes the owner write leaves with this flush. */
+static void on_turn_end(struct sl_deferred *d)
+{
+    struct sl_channel *ch = sl_container_of(d, struct sl_channel, turn_end);
+
+    if (ch->must_resume) {
+        ch->must_resume = false;
+        read_on(ch);
+    }
+    if (ch->must_flush && !is_closed(ch)) {
+        ch->must_flush = false;
+        flush(ch);
+    }
 }
 
 struct sl_chunkq *sl_channel_out(struct sl_channel *ch)
@@ -532,7 +551,7 @@ static int write_plain(struct sl_channel *ch, const struct sl_span *spans, size_
         return sl_tcp_write(ch->tcp, spans, n_spans);
     for (size_t i = 0; i < n_spans && err == 0; i++)
         err = sl_chunkq_append(sl_tcp_out(ch->tcp), spans[i]);
-    sl_defer(ch->loop, &ch->flush);
+    flush_later(ch);
     return err;
 }
 
@@ -548,13 +567,13 @@ int sl_channel_write(struct sl_channel *ch, const struct sl_span *spans, size_t 
         if (err != 0)
             return err;
     }
-    sl_defer(ch->loop, &ch->flush);
+    flush_later(ch);
     return 0;
 }
 
 void sl_channel_flush(struct sl_channel *ch)
 {
-    sl_defer(ch->loop, &ch->flush);
+    flush_later(ch);
 }
 
 void sl_channel_shutdown(struct sl_channel *ch)
@@ -586,8 +605,7 @@ static void init(struct sl_channel *ch, struct sl_loop *loop, struct sl_turnstil
     ch->owner = owner;
     sl_chunkq_init(&ch->in, sl_loop_chunks(loop), SL_CHANNEL_IN_BYTES, SL_CHANNEL_IN_BYTES / 2);
     sl_chunkq_init(&ch->stage, sl_loop_chunks(loop), SL_TLS_RECORD_BYTES, 0);
-    sl_deferred_init(&ch->resume, on_resume);
-    sl_deferred_init(&ch->flush, on_flush);
+    sl_deferred_init(&ch->turn_end, on_turn_end);
     sl_waiter_init(&ch->waiter, turnstile, work_on_collected);
 }
 
@@ -641,8 +659,7 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
         sl_tls_abort(sl_tcp_out(ch->tcp));
     }
     ch->stage_of_life = SL_CHANNEL_CLOSED;
-    sl_deferred_cancel(&ch->resume);
-    sl_deferred_cancel(&ch->flush);
+    sl_deferred_cancel(&ch->turn_end);
     sl_waiter_cancel(&ch->waiter);
     sl_tls_session_free(&ch->session);
     sl_chunkq_clear(&ch->in);

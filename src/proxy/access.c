@@ -70,7 +70,7 @@ static void begin_json(struct sl_str *s, const struct sl_upstreams *set,
     struct sl_str peer;
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write(origin->peer, &peer);
+    sl_addr_write(&origin->peer, &peer);
     sl_str_addz(s, "{\"time\":\"");
     add_time(s, sl_wall_us());
     sl_str_add_char(s, '"');
@@ -139,7 +139,7 @@ static void begin_common(struct sl_str *s, const struct sl_origin *origin)
 
     localtime_r(&now, &tm);
     strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S %z", &tm);
-    sl_addr_write_host(origin->peer, s);
+    sl_addr_write_host(&origin->peer, s);
     sl_str_addf(s, " - - [%s] ", when);
 }
 

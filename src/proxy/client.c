@@ -187,16 +187,14 @@ static void finish_handshake(struct sl_client *c)
 
     sl_client_end_phase_well(c);
     sl_client_end_handshake(c, SL_HANDSHAKE_OK);
-    c->origin.is_tls = c->has_tls;
-    if (sl_channel_report(&c->channel, &c->tls)) {
-        c->origin.tls = &c->tls;
-        c->origin.tls_handshake_ms = sl_client_now_ms(c) - c->accepted_ms;
-        c->origin.sni = sl_channel_sni(&c->channel);
+    c->has_tls_report = sl_channel_report(&c->channel, &c->tls);
+    if (c->has_tls_report) {
+        c->tls_handshake_ms = (uint32_t)(sl_client_now_ms(c) - c->accepted_ms);
         sl_count_add(&counters->handshake_version[c->tls.version], 1);
         sl_count_add(&counters->handshake_suite[c->tls.suite], 1);
         if (c->tls.is_resumed)
             sl_count_add(&counters->count[SL_COUNT_HS_RESUMED], 1);
-        sl_histogram_add(&counters->handshake_duration, c->origin.tls_handshake_ms);
+        sl_histogram_add(&counters->handshake_duration, c->tls_handshake_ms);
     }
     c->state = SL_CLIENT_START;
     sl_crowd_rest(&c->proxy->crowd, &c->place);
@@ -285,6 +283,7 @@ static void on_deadline(struct sl_deadline *d)
     struct sl_client *c = sl_container_of(d, struct sl_client, deadline);
     enum sl_phase phase = d->phase;
     struct sl_limit limit = sl_client_limit_in_force(c, phase);
+    struct sl_addr peer = sl_client_peer(c);
 
     if (phase == SL_PHASE_TLS_HANDSHAKE && is_finished_by_last_look(c))
         return;
@@ -292,7 +291,7 @@ static void on_deadline(struct sl_deadline *d)
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
     } else if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {
         sl_client_say_goodbye(c);
-    } else if (sl_expiry_cuts(c->proxy, phase, &limit, sl_client_peer(c))) {
+    } else if (sl_expiry_cuts(c->proxy, phase, &limit, &peer)) {
         cut_in_phase(c, phase);
     } else if (phase == SL_PHASE_FIRST_BYTE && c->has_tls) {
         /* not enforced: the next one still holds */
@@ -313,20 +312,16 @@ static struct sl_client *make(struct sl_proxy *proxy, size_t index)
     c->set = sl_upstreams_ref(proxy->upstreams);
     c->listener = &c->set->plan->listeners[index];
     c->stream.ops = &sl_client_stream_ops;
-    c->origin.listener = index;
     c->has_tls = c->listener->tls_server != NULL;
     c->phase = SL_PHASE_NONE;
     c->accepted_ms = sl_client_now_ms(c);
     sl_deadline_init(&c->deadline, proxy->loop, on_deadline);
-    sl_meter_init(&c->response, proxy->loop, proxy->counters, sl_client_on_response_breach);
-    c->response.on_delivered = sl_client_on_delivered;
     return c;
 }
 
 static void unmake(struct sl_client *c)
 {
     sl_deadline_fini(&c->deadline);
-    sl_meter_fini(&c->response);
     sl_upstreams_unref(&c->set);
     free(c);
 }
@@ -378,8 +373,9 @@ void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, 
     sl_crowd_enter(&proxy->crowd, &c->place);
     sl_crowd_begin_handshake(&proxy->crowd, &c->place);
     if (!has_header) {
-        evict(sl_crowd_make_prefix_room(&proxy->crowd, sl_client_peer(c)));
-        if (sl_crowd_join_prefix(&proxy->crowd, &c->place, sl_client_peer(c)) != 0) {
+        struct sl_addr peer = sl_client_peer(c);
+        evict(sl_crowd_make_prefix_room(&proxy->crowd, &peer));
+        if (sl_crowd_join_prefix(&proxy->crowd, &c->place, &peer) != 0) {
             sl_client_lose(c, SL_ERR_MEMORY);
             return;
         }
@@ -401,10 +397,10 @@ void sl_client_retire(struct sl_client *c, bool ends_opening)
 bool sl_client_is_guarded(const struct sl_client *c)
 {
     if (c->exchange)
-        return sl_meter_is_running(&c->response) || sl_exchange_is_guarded(c->exchange);
+        return sl_client_is_metered(c) || sl_exchange_is_guarded(c->exchange);
     if (c->phase == SL_PHASE_NONE)
         return false;
     const struct sl_limit *limit = sl_client_limit(c, c->phase);
-    return sl_deadline_is_armed(&c->deadline) || sl_meter_is_running(&c->response) ||
+    return sl_deadline_is_armed(&c->deadline) || sl_client_is_metered(c) ||
            limit->limit_ms == SL_UNLIMITED || !limit->is_enforced;
 }

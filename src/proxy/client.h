@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * client: one connection of a client, speaking HTTP/1.x. It implements the stream that an exchange
- * meets, and keeps the deadlines of the socket: proxy_header, first_byte, tls_handshake,
- * request_start, request_header, keepalive, linger, and the response meter.
+ * client: one connection of a client, speaking HTTP/1.x. What only a request needs (parser,
+ * exchange, response meter) comes from pools with its first byte and is given back when the client
+ * rests. It implements the stream that an exchange meets, and keeps the deadlines of the socket:
+ * proxy_header, first_byte, tls_handshake, request_start, request_header, keepalive, linger, and
+ * the response meter.
  */
 #ifndef SLUICE_PROXY_CLIENT_H
 #define SLUICE_PROXY_CLIENT_H
@@ -34,6 +36,13 @@ enum sl_client_state {
     SL_CLIENT_CLOSED,
 };
 
+/* What was written and may not have arrived yet. */
+struct sl_delivery {
+    struct sl_meter meter; /* of the phase response */
+    struct sl_client *client;
+    uint64_t from; /* of the channel's written bytes: where this run of the meter began */
+};
+
 struct sl_client {
     struct sl_grave grave;
     struct sl_place place; /* in the crowd */
@@ -42,14 +51,13 @@ struct sl_client {
     struct sl_upstreams *set; /* of the plan it was accepted under; a reference */
     const struct sl_plan_listener *listener;
     struct sl_channel channel;
-    struct sl_parser *parser;     /* NULL until the first request's first byte */
+    struct sl_parser *parser;     /* from a request's first byte until it rests, else NULL */
     struct sl_exchange *exchange; /* NULL between requests */
     struct sl_addr *proxied;      /* whom the PROXY header names, or NULL */
     struct sl_deadline deadline;
-    struct sl_meter response;
-    struct sl_pipe pipe; /* the response body */
-    struct sl_tls_report tls;
-    struct sl_origin origin;
+    struct sl_delivery *delivery; /* while it may still have bytes to take, else NULL */
+    struct sl_tls_report tls;     /* with has_tls_report */
+    uint32_t tls_handshake_ms;    /* from accept to its end */
 
     enum sl_client_state state;
     enum sl_phase phase; /* the gauge it is counted under */
@@ -59,10 +67,10 @@ struct sl_client {
     uint64_t linger_until_ms, n_lingered;
     uint64_t n_requests;
     uint64_t n_in_counted, n_out_counted;
-    uint64_t undelivered_from; /* of the channel's written bytes; while the response meter runs */
-    bool is_closing;           /* no further request on this connection */
-    bool has_ended;            /* the client sent FIN: it may still read */
+    bool is_closing; /* no further request on this connection */
+    bool has_ended;  /* the client sent FIN: it may still read */
     bool has_tls;
+    bool has_tls_report;    /* its handshake has succeeded */
     bool is_handshake_over; /* counted */
 };
 
@@ -73,7 +81,7 @@ void sl_client_accept(struct sl_proxy *proxy, struct sl_tcp_listener *listener, 
 void sl_client_retire(struct sl_client *c, bool ends_opening);
 /* Ends at once; what is cut is seen to be cut. */
 void sl_client_kill(struct sl_client *c, const struct sl_cause *cause);
-const struct sl_addr *sl_client_peer(const struct sl_client *c);
+struct sl_addr sl_client_peer(const struct sl_client *c);
 /* Law 1, for assertions. */
 bool sl_client_is_guarded(const struct sl_client *c);
 

@@ -22,9 +22,9 @@ bool sl_client_is_closed(const struct sl_client *c)
     return c->state == SL_CLIENT_CLOSED;
 }
 
-const struct sl_addr *sl_client_peer(const struct sl_client *c)
+struct sl_addr sl_client_peer(const struct sl_client *c)
 {
-    return c->proxied ? c->proxied : sl_tcp_peer(c->channel.tcp);
+    return c->proxied ? *c->proxied : sl_tcp_peer(c->channel.tcp);
 }
 
 uint64_t sl_client_now_ms(const struct sl_client *c)
@@ -39,8 +39,9 @@ const struct sl_limit *sl_client_limit(const struct sl_client *c, enum sl_phase 
 
 struct sl_limit sl_client_limit_in_force(const struct sl_client *c, enum sl_phase phase)
 {
-    struct sl_limit limit =
-        phase == SL_PHASE_RESPONSE ? c->response.pace.limit : *sl_client_limit(c, phase);
+    struct sl_limit limit = phase == SL_PHASE_RESPONSE && c->delivery
+                                ? c->delivery->meter.pace.limit
+                                : *sl_client_limit(c, phase);
     if (phase == c->deadline.phase)
         limit.limit_ms = c->limit_ms;
     return limit;
@@ -139,6 +140,7 @@ static void bury(struct sl_grave *g)
 {
     struct sl_client *c = sl_container_of(g, struct sl_client, grave);
     sl_parser_free(&c->parser);
+    sl_pool_put(&c->proxy->deliveries, c->delivery);
     free(c->proxied);
     free(c);
 }
@@ -161,7 +163,8 @@ void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause)
         cause->phase != SL_PHASE_NONE ? sl_client_limit_in_force(c, cause->phase).limit_ms : 0;
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write(sl_client_peer(c), &peer);
+    struct sl_addr from = sl_client_peer(c);
+    sl_addr_write(&from, &peer);
     sl_str_init(&sni, sni_buf, sizeof(sni_buf));
     sl_str_add_json(&sni, sl_channel_sni(&c->channel));
     sl_log(SL_LOG_INFO,
@@ -188,7 +191,8 @@ void sl_client_close(struct sl_client *c, enum sl_channel_close how, const struc
     sl_exchange_close(&c->exchange, cause);
     sl_client_enter_phase(c, SL_PHASE_NONE);
     sl_deadline_fini(&c->deadline);
-    sl_meter_fini(&c->response);
+    if (c->delivery)
+        sl_meter_fini(&c->delivery->meter);
     sl_channel_close(&c->channel, how);
     sl_crowd_leave(&proxy->crowd, &c->place);
     sl_upstreams_unref(&c->set);
@@ -222,8 +226,8 @@ int sl_client_lose(struct sl_client *c, int err)
 /* Taken as delivered without asking the kernel. Should it not be so, the meter still runs. */
 static bool is_delivered(const struct sl_client *c)
 {
-    return !sl_meter_is_running(&c->response) ||
-           sl_channel_written_bytes(&c->channel) - c->undelivered_from <= SMALL_RESPONSE_BYTES;
+    return !sl_client_is_metered(c) ||
+           sl_channel_written_bytes(&c->channel) - c->delivery->from <= SMALL_RESPONSE_BYTES;
 }
 
 void sl_client_await_linger(struct sl_client *c)
@@ -247,6 +251,15 @@ static void begin_lingering(struct sl_client *c)
     sl_client_await_linger(c);
 }
 
+/* Only the pace of its delivery counts. */
+static void await_delivery(struct sl_client *c)
+{
+    sl_deadline_clear(&c->deadline);
+    sl_client_enter_phase(c, SL_PHASE_RESPONSE);
+    if (sl_client_expect_delivery(c) == 0)
+        sl_meter_watch(&c->delivery->meter, WATCH_MS);
+}
+
 /* Lingers from when its response has arrived; until then it is being served, and only its pace
    counts. */
 static void linger_once_delivered(struct sl_client *c)
@@ -254,9 +267,7 @@ static void linger_once_delivered(struct sl_client *c)
     begin_lingering(c);
     if (is_delivered(c) && sl_channel_is_drained(&c->channel))
         return;
-    sl_deadline_clear(&c->deadline);
-    sl_client_enter_phase(c, SL_PHASE_RESPONSE);
-    sl_meter_watch(&c->response, WATCH_MS);
+    await_delivery(c);
 }
 
 /*
@@ -289,14 +300,15 @@ bool sl_client_is_retired(const struct sl_client *c)
 
 void sl_client_rest(struct sl_client *c)
 {
-    sl_parser_reset(c->parser);
+    if (sl_client_is_retired(c))
+        sl_parser_free(&c->parser);
+    else
+        sl_shelf_give(&c->proxy->shelf, &c->parser);
     c->state = SL_CLIENT_IDLE;
     if (is_delivered(c) && !sl_channel_is_full(&c->channel)) {
         sl_client_await_keepalive(c);
     } else {
-        sl_client_enter_phase(c, SL_PHASE_RESPONSE);
-        sl_deadline_clear(&c->deadline);
-        sl_meter_watch(&c->response, WATCH_MS);
+        await_delivery(c);
     }
     sl_channel_resume(&c->channel);
 }
@@ -316,12 +328,23 @@ void sl_client_finish_response(struct sl_client *c, bool is_request_complete)
     }
 }
 
-/* Everything that was written has reached the client. */
-void sl_client_on_delivered(struct sl_meter *m)
+/* ---- the response meter ---- */
+
+bool sl_client_is_metered(const struct sl_client *c)
 {
-    struct sl_client *c = sl_container_of(m, struct sl_client, response);
+    return c->delivery && sl_meter_is_running(&c->delivery->meter);
+}
+
+/* Everything that was written has reached the client. */
+static void on_delivered(struct sl_meter *m)
+{
+    struct sl_delivery *delivery = sl_container_of(m, struct sl_delivery, meter);
+    struct sl_client *c = delivery->client;
 
     sl_meter_end(m);
+    sl_meter_fini(m);
+    c->delivery = NULL;
+    sl_pool_put(&c->proxy->deliveries, delivery);
     if (c->exchange)
         sl_exchange_on_room(c->exchange);
     else if (c->state == SL_CLIENT_IDLE && c->phase == SL_PHASE_RESPONSE)
@@ -331,11 +354,36 @@ void sl_client_on_delivered(struct sl_meter *m)
         begin_lingering(c);
 }
 
-void sl_client_on_response_breach(struct sl_meter *m)
+static void on_response_breach(struct sl_meter *m)
 {
-    struct sl_client *c = sl_container_of(m, struct sl_client, response);
+    struct sl_client *c = sl_container_of(m, struct sl_delivery, meter)->client;
+    struct sl_addr peer = sl_client_peer(c);
 
-    if (sl_expiry_cuts(c->proxy, SL_PHASE_RESPONSE, &m->pace.limit, sl_client_peer(c)))
+    if (sl_expiry_cuts(c->proxy, SL_PHASE_RESPONSE, &m->pace.limit, &peer))
         sl_client_close_because(c, SL_CHANNEL_RESET, SL_PHASE_RESPONSE, SL_SIDE_CLIENT,
                                 SL_ERR_TIMEOUT);
+}
+
+int sl_client_expect_delivery(struct sl_client *c)
+{
+    struct sl_delivery *d = c->delivery;
+
+    if (sl_client_is_metered(c))
+        return 0;
+    if (!d) {
+        d = sl_pool_get(&c->proxy->deliveries);
+        if (!d)
+            return sl_client_lose(c, SL_ERR_MEMORY);
+        sl_meter_init(&d->meter, c->proxy->loop, c->proxy->counters, on_response_breach);
+        d->meter.on_delivered = on_delivered;
+        d->client = c;
+        c->delivery = d;
+    }
+    const struct sl_deadlines *limits =
+        c->exchange && c->exchange->limits ? c->exchange->limits : &c->listener->deadlines;
+    sl_meter_begin_sink(&d->meter, SL_PHASE_RESPONSE, &limits->phase[SL_PHASE_RESPONSE],
+                        &c->channel);
+    sl_meter_run(&d->meter);
+    d->from = sl_channel_written_bytes(&c->channel);
+    return 0;
 }

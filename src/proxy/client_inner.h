@@ -44,8 +44,11 @@ void sl_client_rest(struct sl_client *c);
 void sl_client_say_goodbye(struct sl_client *c);
 /* A response is written: rest, goodbye, or the rest of the request's body first. */
 void sl_client_finish_response(struct sl_client *c, bool is_request_complete);
-void sl_client_on_delivered(struct sl_meter *m);
-void sl_client_on_response_breach(struct sl_meter *m);
+/* Is the response meter running? */
+bool sl_client_is_metered(const struct sl_client *c);
+/* Bytes are on their way to it: the response meter runs, if it did not. 0, or the client is lost.
+ */
+int sl_client_expect_delivery(struct sl_client *c);
 
 /* ---- client_response.c ---- */
 
@@ -62,5 +65,7 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
 /* `n` bytes were thrown away while it lingers. */
 void sl_client_discard(struct sl_client *c, size_t n);
 bool sl_client_is_tunnel(const struct sl_client *c);
+/* Whom its request is from. */
+void sl_client_describe(const struct sl_client *c, struct sl_origin *out_origin);
 
 #endif

@@ -14,22 +14,34 @@
 /* Between linger's byte cap and the close. */
 #define GRACE_MS 500
 
+void sl_client_describe(const struct sl_client *c, struct sl_origin *out_origin)
+{
+    *out_origin = (struct sl_origin){
+        .peer = sl_client_peer(c),
+        .sni = sl_channel_sni(&c->channel),
+        .tls = c->has_tls_report ? &c->tls : NULL,
+        .tls_handshake_ms = c->tls_handshake_ms,
+        .listener = (size_t)(c->listener - c->set->plan->listeners),
+    };
+}
+
 /* A head that is refused before an exchange exists. */
 void sl_client_refuse_head(struct sl_client *c, int status, const char *why, const char *rule,
                            const struct sl_cause *cause)
 {
     char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
     struct sl_str peer, sni;
+    struct sl_origin origin;
     struct sl_reply reply = {.status = status,
                              .why = why,
                              .via = c->set->plan->config->forwarding.via,
                              .connection = "close"};
 
-    c->origin.peer = sl_client_peer(c);
+    sl_client_describe(c, &origin);
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write(c->origin.peer, &peer);
+    sl_addr_write(&origin.peer, &peer);
     sl_str_init(&sni, sni_buf, sizeof(sni_buf));
-    sl_str_add_json(&sni, sl_channel_sni(&c->channel));
+    sl_str_add_json(&sni, origin.sni);
     sl_log(SL_LOG_INFO,
            "request refused: peer=%s listener=%s sni=%s status=%d rule=%s phase=%s error=%s "
            "bytes_in=%llu after=%llums limit=%llums",
@@ -40,7 +52,7 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
            (unsigned long long)sl_client_limit_in_force(c, cause->phase).limit_ms);
     sl_count_add(&c->proxy->counters->count[SL_COUNT_REQUESTS], 1);
     sl_count_add(&c->proxy->counters->responses[status / 100], 1);
-    sl_access_write_refusal(c->proxy, c->set, &c->origin, status, rule, cause);
+    sl_access_write_refusal(c->proxy, c->set, &origin, status, rule, cause);
     c->n_requests++;
     c->is_closing = true;
     sl_deadline_clear(&c->deadline);
@@ -52,21 +64,28 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
 
 static void begin_exchange(struct sl_client *c)
 {
+    struct sl_origin origin;
+
     sl_count_add(&c->proxy->counters->count[SL_COUNT_REQUESTS], 1);
     c->n_requests++;
     sl_client_end_phase_well(c);
     c->state = SL_CLIENT_EXCHANGE;
-    c->origin.peer = sl_client_peer(c);
-    if (sl_exchange_begin(c->proxy, c->set, &c->stream, &c->origin, sl_parser_head(c->parser),
+    sl_client_describe(c, &origin);
+    if (sl_exchange_begin(c->proxy, c->set, &c->stream, &origin, sl_parser_head(c->parser),
                           sl_parser_framing(c->parser), c->began_ms, &c->exchange) != 0)
         sl_client_lose(c, SL_ERR_MEMORY);
     else if (c->exchange)
         c->stream.ops->note_phase(&c->stream);
 }
 
+/* One from the shelf has the limits of the present plan. */
 static int ensure_parser(struct sl_client *c)
 {
-    return c->parser ? 0 : sl_parser_new(SL_PARSER_REQUEST, &c->set->parser_limits, &c->parser);
+    if (c->parser)
+        return 0;
+    if (sl_client_is_retired(c))
+        return sl_parser_new(SL_PARSER_REQUEST, &c->set->parser_limits, &c->parser);
+    return sl_shelf_take(&c->proxy->shelf, &c->parser);
 }
 
 /* The first byte of a request. */

@@ -15,18 +15,6 @@ static struct sl_client *client_of(const struct sl_stream *s)
     return (struct sl_client *)(uintptr_t)((const char *)s - offsetof(struct sl_client, stream));
 }
 
-static void expect_delivery(struct sl_client *c)
-{
-    if (!sl_meter_is_running(&c->response)) {
-        const struct sl_deadlines *limits =
-            c->exchange && c->exchange->limits ? c->exchange->limits : &c->listener->deadlines;
-        sl_meter_begin_sink(&c->response, SL_PHASE_RESPONSE, &limits->phase[SL_PHASE_RESPONSE],
-                            &c->channel);
-        sl_meter_run(&c->response);
-        c->undelivered_from = sl_channel_written_bytes(&c->channel);
-    }
-}
-
 /* How the body goes to this client, and what its head says of that. */
 static struct sl_encoding choose_encoding(const struct sl_client *c, const struct sl_head *head,
                                           const struct sl_framing *framing)
@@ -86,23 +74,27 @@ static int send_head(struct sl_stream *s, const struct sl_head *head,
     if (sl_encode_head(sl_channel_out(&c->channel), head, (struct sl_span){0}, &enc) != 0)
         return sl_client_lose(c, SL_ERR_MEMORY);
     sl_channel_flush(&c->channel);
-    expect_delivery(c);
+    int err = sl_client_expect_delivery(c);
+    if (err != 0)
+        return err;
     if (head->status == 101)
         enc.coding = SL_CODING_CLOSE;
     else if (framing->body == SL_BODY_NONE)
         enc.coding = SL_CODING_NONE;
-    sl_pipe_open(&c->pipe, &c->channel, enc.coding);
+    sl_pipe_open(&c->exchange->response_pipe, &c->channel, enc.coding);
     return 0;
 }
 
 static int send_body(struct sl_stream *s, struct sl_span body)
 {
     struct sl_client *c = client_of(s);
-    int err = sl_pipe_write(&c->pipe, body);
+    int err = sl_pipe_write(&c->exchange->response_pipe, body);
 
     if (err != 0)
         return sl_client_lose(c, err);
-    expect_delivery(c);
+    err = sl_client_expect_delivery(c);
+    if (err != 0)
+        return err;
     sl_client_account(c);
     return 0;
 }
@@ -112,12 +104,13 @@ static void send_end(struct sl_stream *s, const struct sl_head *trailers)
     struct sl_client *c = client_of(s);
     bool is_request_complete = sl_exchange_is_request_complete(c->exchange);
 
-    if (sl_pipe_end(&c->pipe, trailers) != 0) {
+    if (sl_pipe_end(&c->exchange->response_pipe, trailers) != 0) {
         sl_client_lose(c, SL_ERR_MEMORY);
         return;
     }
-    if (c->pipe.coding == SL_CODING_CHUNKED) /* the last chunk may be all that is on its way */
-        expect_delivery(c);
+    /* The last chunk may be all that is on its way. */
+    if (c->exchange->response_pipe.coding == SL_CODING_CHUNKED && sl_client_expect_delivery(c) != 0)
+        return;
     sl_exchange_close(&c->exchange, NULL);
     sl_client_finish_response(c, is_request_complete);
 }
@@ -140,10 +133,9 @@ void sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply)
     sl_str_init(&text, buf, sizeof(buf));
     sl_refuse_write(reply, &text);
     struct sl_span span = sl_str_span(&text);
-    sl_pipe_open(&c->pipe, &c->channel, SL_CODING_CLOSE);
     int err = sl_channel_write(&c->channel, &span, 1);
     if (err == 0)
-        expect_delivery(c);
+        sl_client_expect_delivery(c);
     else /* it must not wait for what will not come */
         sl_client_lose(c, err);
 }

@@ -34,7 +34,6 @@
  */
 #include "exchange_inner.h"
 
-#include <stdlib.h>
 #include "access.h"
 #include "expiry.h"
 #include "rewrite.h"
@@ -98,7 +97,7 @@ static void expire(struct sl_exchange *x, enum sl_phase phase)
     const struct sl_phase_row *row = &sl_phase_table[phase];
     struct sl_cause cause = {phase, row->awaited, SL_ERR_TIMEOUT};
 
-    if (sl_expiry_cuts(x->proxy, phase, &x->limits->phase[phase], x->origin.peer))
+    if (sl_expiry_cuts(x->proxy, phase, &x->limits->phase[phase], &x->origin.peer))
         sl_exchange_fail(x, row->status ? row->status : 504, sl_exchange_expiry_text(phase),
                          &cause);
 }
@@ -217,7 +216,7 @@ static int check_request(const struct sl_exchange *x, const char **out_why)
 
 static struct sl_exchange *make(struct sl_proxy *proxy, struct sl_upstreams *set)
 {
-    struct sl_exchange *x = calloc(1, sizeof(*x));
+    struct sl_exchange *x = sl_pool_get(&proxy->exchanges);
 
     if (!x)
         return NULL;
@@ -267,13 +266,14 @@ int sl_exchange_begin(struct sl_proxy *proxy, struct sl_upstreams *set, struct s
     if (framing->body != SL_BODY_NONE)
         sl_meter_begin(&x->request_body, SL_PHASE_REQUEST_BODY,
                        &x->limits->phase[SL_PHASE_REQUEST_BODY]);
-    sl_dial_begin(&x->dial, x->upstream, x->limits, x->origin.peer, true);
+    sl_dial_begin(&x->dial, x->upstream, x->limits, &x->origin.peer, true);
     return 0;
 }
 
 static void bury(struct sl_grave *g)
 {
-    free(sl_container_of(g, struct sl_exchange, grave));
+    struct sl_exchange *x = sl_container_of(g, struct sl_exchange, grave);
+    sl_pool_put(&x->proxy->exchanges, x);
 }
 
 static void count(const struct sl_exchange *x)

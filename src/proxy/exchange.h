@@ -32,14 +32,13 @@ enum sl_response_state {
     SL_RESPONSE_OVER,
 };
 
-/* Whom the request came from, as its client knows. Borrowed for the exchange's life. */
+/* Whom the request came from, as its client knows. */
 struct sl_origin {
-    const struct sl_addr *peer; /* of the connection, or what the PROXY header said */
-    struct sl_span sni;
+    struct sl_addr peer;             /* of the connection, or what the PROXY header said */
+    struct sl_span sni;              /* borrowed for the exchange's life, as is tls */
     const struct sl_tls_report *tls; /* NULL: no TLS */
     uint64_t tls_handshake_ms;       /* from accept to its end */
-    bool is_tls;
-    size_t listener; /* index in the plan */
+    size_t listener;                 /* index in the plan */
 };
 
 struct sl_exchange {
@@ -71,6 +70,7 @@ struct sl_exchange {
     bool has_client_ended, has_upstream_ended; /* tunnel: one side sent FIN */
 
     struct sl_pipe request_pipe;
+    struct sl_pipe response_pipe;                                /* for the stream */
     struct sl_meter request_body, upstream_write, upstream_body; /* the last also for the tunnel */
     struct sl_deadline upstream_header;
 

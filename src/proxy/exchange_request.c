@@ -198,7 +198,7 @@ void sl_exchange_dial_fresh(struct sl_exchange *x)
     sl_exchange_close_link(x, SL_CHANNEL_RESET);
     x->is_link_spent = false;
     x->request = SL_REQUEST_HELD;
-    sl_dial_begin(&x->dial, x->upstream, x->limits, x->origin.peer, false);
+    sl_dial_begin(&x->dial, x->upstream, x->limits, &x->origin.peer, false);
     if (!sl_exchange_is_over(x))
         x->stream->ops->note_phase(x->stream);
 }

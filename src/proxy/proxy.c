@@ -12,6 +12,9 @@
 #include "inner.h"
 #include "upstream.h"
 
+/* Exchanges and deliveries that are kept for the next request. */
+#define N_KEPT 32
+
 void sl_inner_parser_limits(const struct sl_config *config, struct sl_parser_limits *out_limits)
 {
     *out_limits = (struct sl_parser_limits){
@@ -95,6 +98,7 @@ static int set_plan(struct sl_proxy *proxy, struct sl_plan *plan)
         return err;
     struct sl_upstreams *old = proxy->upstreams;
     proxy->upstreams = set;
+    sl_shelf_set_limits(&proxy->shelf, &set->parser_limits);
     sl_crowd_set_limits(&proxy->crowd, plan->config, plan->n_workers);
     if (old) {
         sl_upstreams_close_idle(old);
@@ -117,6 +121,8 @@ int sl_proxy_new(struct sl_loop *loop, struct sl_plan *plan, struct sl_counters 
     sl_list_init(&proxy->sets);
     sl_crowd_init(&proxy->crowd);
     sl_turnstile_init(&proxy->turnstile, loop, counters);
+    sl_pool_init(&proxy->exchanges, sizeof(struct sl_exchange), N_KEPT);
+    sl_pool_init(&proxy->deliveries, sizeof(struct sl_delivery), N_KEPT);
     sl_deadline_init(&proxy->drain, loop, on_drain_deadline);
     sl_deferred_init(&proxy->drained, on_drained);
     int err = sl_tls_random(proxy->id_seed, sizeof(proxy->id_seed));
@@ -129,6 +135,15 @@ int sl_proxy_new(struct sl_loop *loop, struct sl_plan *plan, struct sl_counters 
     }
     *out_proxy = proxy;
     return 0;
+}
+
+static void bury(struct sl_grave *g)
+{
+    struct sl_proxy *proxy = sl_container_of(g, struct sl_proxy, grave);
+    sl_shelf_fini(&proxy->shelf);
+    sl_pool_fini(&proxy->exchanges);
+    sl_pool_fini(&proxy->deliveries);
+    free(proxy);
 }
 
 void sl_proxy_free(struct sl_proxy **pproxy)
@@ -146,7 +161,7 @@ void sl_proxy_free(struct sl_proxy **pproxy)
     assert(sl_list_is_empty(&proxy->sets));
     sl_turnstile_fini(&proxy->turnstile);
     sl_crowd_fini(&proxy->crowd);
-    free(proxy);
+    sl_reap(proxy->loop, &proxy->grave, bury);
 }
 
 void sl_proxy_set_plan(struct sl_proxy *proxy, struct sl_plan *plan)
@@ -200,7 +215,8 @@ static void snapshot_clients(const struct sl_proxy *proxy, struct sl_proxy_snaps
             struct sl_str s;
             row->age_ms = age;
             sl_str_init(&s, row->peer, sizeof(row->peer));
-            sl_addr_write(sl_client_peer(c), &s);
+            struct sl_addr peer = sl_client_peer(c);
+            sl_addr_write(&peer, &s);
         }
     }
 }

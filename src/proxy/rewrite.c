@@ -140,10 +140,10 @@ static bool is_plain(struct sl_span s)
 
 static void write_forwarded(const struct sl_exchange *x, struct sl_span peer, struct sl_str *s)
 {
-    bool is_v6 = x->origin.peer->storage.ss_family == AF_INET6;
+    bool is_v6 = x->origin.peer.storage.ss_family == AF_INET6;
 
     sl_str_addz(s, is_v6 ? "for=\"[" : "for=");
-    if (sl_addr_is_unix(x->origin.peer))
+    if (sl_addr_is_unix(&x->origin.peer))
         sl_str_addz(s, "_unix"); /* an obfuscated identifier, RFC 7239 section 6.3 */
     else
         sl_str_add(s, peer);
@@ -154,7 +154,7 @@ static void write_forwarded(const struct sl_exchange *x, struct sl_span peer, st
         sl_str_add(s, x->host);
         sl_str_add_char(s, '"');
     }
-    sl_str_addz(s, x->origin.is_tls ? ";proto=https" : ";proto=http");
+    sl_str_addz(s, x->origin.tls ? ";proto=https" : ";proto=http");
 }
 
 /* Fields that are not to be believed are dropped by now. */
@@ -166,7 +166,7 @@ static int add_forwarding(struct sl_exchange *x)
     int err;
 
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
-    sl_addr_write_host(x->origin.peer, &peer);
+    sl_addr_write_host(&x->origin.peer, &peer);
     sl_str_init(&forwarded, forwarded_buf, sizeof(forwarded_buf));
     write_forwarded(x, sl_str_span(&peer), &forwarded);
 
@@ -174,7 +174,7 @@ static int add_forwarding(struct sl_exchange *x)
         extend_list(head, SL_FIELD_X_FORWARDED_FOR, SL_SPAN("X-Forwarded-For"), sl_str_span(&peer));
     if (err == 0 && !sl_head_find(head, SL_FIELD_X_FORWARDED_PROTO, NULL))
         err = sl_head_add(head, SL_SPAN("X-Forwarded-Proto"),
-                          x->origin.is_tls ? SL_SPAN("https") : SL_SPAN("http"));
+                          x->origin.tls ? SL_SPAN("https") : SL_SPAN("http"));
     if (err == 0 && x->host.len && !sl_head_find(head, SL_FIELD_X_FORWARDED_HOST, NULL))
         err = sl_head_add(head, SL_SPAN("X-Forwarded-Host"), x->host);
     if (err == 0)
@@ -262,7 +262,7 @@ int sl_rewrite_request(struct sl_exchange *x)
 
     if (!x->framing.expects_continue)
         dropped |= SL_FIELD_BIT(SL_FIELD_EXPECT);
-    if (!is_trusted(config, x->origin.peer))
+    if (!is_trusted(config, &x->origin.peer))
         dropped |= FORWARDING;
     int err = drop_hop_by_hop(head, x->is_upgrade, dropped);
     if (err == 0 && config->forwarding.underscores == SL_UNDERSCORES_DROP)

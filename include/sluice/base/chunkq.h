@@ -33,7 +33,7 @@ struct sl_chunkq {
     struct sl_chunkpool *pool;
     struct sl_list chunks;
     size_t n_bytes;
-    size_t high, low; /* bytes */
+    uint32_t high, low; /* bytes */
 };
 
 void sl_chunkpool_init(struct sl_chunkpool *pool, size_t n_keep);
@@ -41,7 +41,7 @@ void sl_chunkpool_init(struct sl_chunkpool *pool, size_t n_keep);
 void sl_chunkpool_fini(struct sl_chunkpool *pool);
 
 /* Allocates nothing: an empty queue holds no chunk. */
-void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, size_t high, size_t low);
+void sl_chunkq_init(struct sl_chunkq *q, struct sl_chunkpool *pool, uint32_t high, uint32_t low);
 /* Gives all chunks back. The queue may be used again. */
 void sl_chunkq_clear(struct sl_chunkq *q);
 /* 0 or SL_ERR_MEMORY; then nothing was appended. Marks are not enforced here. */

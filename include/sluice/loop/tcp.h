@@ -85,7 +85,8 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp);
 uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp);
 /* Bytes that went through sl_tcp_write and `out`, ever. Less unacked: acknowledged. */
 uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp);
-const struct sl_addr *sl_tcp_peer(const struct sl_tcp *tcp);
+/* The peer's address; of a unix socket only that it is one. */
+struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp);
 /* Our address of the connection; asked of the kernel when needed. 0 or SL_ERR_IO. */
 int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr);
 

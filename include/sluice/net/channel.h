@@ -65,15 +65,15 @@ struct sl_channel {
         *tls_server;                /* NULL: no TLS. Borrowed until the session takes a reference */
     struct sl_tls_session *session; /* NULL: no TLS, or not a byte has come */
     struct sl_chunkq in;            /* plaintext the owner has left */
-    struct sl_chunkq stage; /* plaintext to be encrypted at the end of the turn (TLS only) */
-    struct sl_span fresh;   /* plaintext of the event under way; lives in a loop buffer */
-    struct sl_deferred resume, flush;
-    struct sl_waiter waiter; /* in a handshake, for its share of the loop's time */
+    struct sl_chunkq stage;      /* plaintext to be encrypted at the end of the turn (TLS only) */
+    struct sl_span fresh;        /* plaintext of the event under way; lives in a loop buffer */
+    struct sl_deferred turn_end; /* does what must_* say */
+    struct sl_waiter waiter;     /* in a handshake, for its share of the loop's time */
     char *collected; /* part of a PROXY header or of the first record, or what waits; or NULL */
     uint32_t n_collected;
     uint8_t stage_of_life; /* enum sl_channel_stage */
     bool is_answered;      /* on_answered was said */
-    bool is_paused, is_reading;
+    bool is_paused, is_reading, must_resume, must_flush;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
     uint64_t n_raw_in; /* bytes received from the socket */

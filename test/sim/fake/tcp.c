@@ -323,9 +323,9 @@ uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp)
     return tcp->n_sent + tcp->out.n_bytes;
 }
 
-const struct sl_addr *sl_tcp_peer(const struct sl_tcp *tcp)
+struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)
 {
-    return &tcp->peer;
+    return tcp->peer;
 }
 
 int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr)

@@ -212,7 +212,7 @@ static void on_accept(void *owner, struct sl_tcp_listener *listener, int err)
     }
     struct sl_tcp **tcp = &door->tcps[door->n_accepted++];
     assert_int_equal(sl_tcp_accept(listener, &events, door, tcp), 0);
-    door->peer = *sl_tcp_peer(*tcp);
+    door->peer = sl_tcp_peer(*tcp);
     sl_tcp_read(*tcp, true);
     if (door->does_close)
         sl_tcp_listener_close(&door->listener);
