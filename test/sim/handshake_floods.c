@@ -259,6 +259,7 @@ static void in_shadow_mode_who_waits_beyond_the_deadline_is_served(void **state)
         tls_client_settle(&f.s, &flood[i]);
     assert_int_equal(n_ended(&f, SL_HANDSHAKE_OK), 4);
     assert_int_equal(sim_expired_all(&f.s), 0);
+    assert_int_equal(sl_count_get(&f.s.counters.expired_shadow[SL_PHASE_TLS_HANDSHAKE]), 4);
     close_flood(&f);
 }
 

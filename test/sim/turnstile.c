@@ -145,20 +145,27 @@ static void a_turn_in_which_others_work_long_has_a_larger_budget(void **state)
     close_gate(&gate);
 }
 
-static void nobody_overtakes_who_waits(void **state)
+/* In a new turn, before those who wait are served. */
+static void on_newcomer(struct sl_deferred *d)
+{
+    struct gate *gate = sl_container_of(d, struct gate, others);
+
+    assert_false(come(gate, 3, SL_LINE_HELLO));
+    assert_true(come(gate, 4, SL_LINE_ANSWERED)); /* nobody of that line waits */
+}
+
+static void nobody_overtakes_who_waits_in_the_same_line(void **state)
 {
     struct gate gate;
     open_gate(&gate, BUDGET_US);
     assert_true(come(&gate, 0, SL_LINE_HELLO));
+    sl_deferred_init(&gate.others, on_newcomer);
+    sl_defer_next(gate.loop, &gate.others);
     assert_false(come(&gate, 1, SL_LINE_HELLO));
     assert_false(come(&gate, 2, SL_LINE_HELLO));
-    fake_turn(gate.loop);
-    fake_work(gate.loop, 0);
-    assert_int_equal(gate.guests[1].served, 1);
-    assert_false(come(&gate, 3, SL_LINE_HELLO));
     fake_settle(gate.loop);
-    assert_int_equal(gate.guests[2].served, 2);
-    assert_int_equal(gate.guests[3].served, 3);
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(gate.guests[i].served, i);
     close_gate(&gate);
 }
 
@@ -259,7 +266,7 @@ int main(void)
         cmocka_unit_test(while_the_budget_lasts_nobody_waits),
         cmocka_unit_test(who_waits_is_served_in_order_as_many_in_a_turn_as_the_budget_pays_for),
         cmocka_unit_test(a_turn_in_which_others_work_long_has_a_larger_budget),
-        cmocka_unit_test(nobody_overtakes_who_waits),
+        cmocka_unit_test(nobody_overtakes_who_waits_in_the_same_line),
         cmocka_unit_test(who_is_nearly_done_comes_first_and_keeps_nobody_out),
         cmocka_unit_test(who_waits_for_a_hello_holds_up_nobody_who_is_nearly_done),
         cmocka_unit_test(who_gives_up_is_not_served),
