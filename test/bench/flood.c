@@ -3,15 +3,17 @@
  * flood: handshakes at a rate, or held unfinished, from one thread. Built on demand:
  *
  *   ninja test/bench/bench-flood
- *   bench-flood [-m MODE] [-r RATE] [-s SECONDS] [-n MOST] [-a ADDRESSES] IPV4 PORT
+ *   bench-flood [-m MODE] [-r RATE] [-b BURST] [-s SECONDS] [-n MOST] [-a ADDRESSES] IPV4 PORT
  *
  *   -m hello    each connection sends a ClientHello, waits for the answer and resets: the server
- * pays for a handshake and the sender for next to nothing (default) -m full     each finishes its
- * handshake and closes -m stalled  sends half a ClientHello and holds the connection; what is
- * closed is opened again -r RATE     new connections per second (default 2000) -s SECONDS  how long
- * (default 10) -n MOST     connections at a time (default 2000); what would be more is skipped and
- * counted -a ADDRESSES  of 127.1.0.0/16 to come from in turn (default 1: the one that the kernel
- * chooses)
+ *               pays for a handshake and the sender for next to nothing (default)
+ *   -m full     each finishes its handshake and closes
+ *   -m stalled  sends half a ClientHello and holds the connection; what is closed is opened again
+ *   -r RATE     new connections per second (default 2000)
+ *   -b BURST    that many of them at once (default 1)
+ *   -s SECONDS  how long (default 10)
+ *   -n MOST     connections at a time (default 2000); what would be more is skipped and counted
+ *   -a ADDRESSES  of 127.1.0.0/16 to come from in turn (default 1: the one the kernel chooses)
  *
  * It prints one line of JSON: new connections offered, skipped, answered (the first byte of the
  * server's flight, or the end of the handshake), failed; the milliseconds from connect to answer;
@@ -51,7 +53,7 @@ struct slot {
 static struct {
     enum mode mode;
     double rate, seconds;
-    int n_most, n_addresses;
+    int n_most, n_addresses, n_burst;
     struct sockaddr_in to;
 
     int epoll;
@@ -222,7 +224,8 @@ static void run(double began)
     struct epoll_event events[N_EVENTS];
 
     for (double t = 0; t < f.seconds; t = now() - began) {
-        while ((double)f.n_offered < t * f.rate && (f.mode != STALLED || f.n_free > 0))
+        double n_due = (double)(1 + (long)(t * f.rate / f.n_burst)) * f.n_burst;
+        while ((double)f.n_offered < n_due && (f.mode != STALLED || f.n_free > 0))
             begin();
         if (f.mode == STALLED && f.n_free == 0)
             f.n_offered = (unsigned long)(t * f.rate); /* no backlog: what ends is opened again */
@@ -266,11 +269,14 @@ static void read_options(int argc, char **argv)
     f.seconds = 10;
     f.n_most = 2000;
     f.n_addresses = 1;
-    for (int o; (o = getopt(argc, argv, "m:r:s:n:a:")) != -1;) {
+    f.n_burst = 1;
+    for (int o; (o = getopt(argc, argv, "m:r:b:s:n:a:")) != -1;) {
         if (o == 'm')
             f.mode = *optarg == 'f' ? FULL : *optarg == 's' ? STALLED : HELLO;
         else if (o == 'r')
             f.rate = atof(optarg);
+        else if (o == 'b')
+            f.n_burst = atoi(optarg);
         else if (o == 's')
             f.seconds = atof(optarg);
         else if (o == 'n')
@@ -281,9 +287,11 @@ static void read_options(int argc, char **argv)
             exit(2);
     }
     f.to.sin_family = AF_INET;
-    if (optind + 2 != argc || f.n_most < 1 || !inet_aton(argv[optind], &f.to.sin_addr)) {
-        fprintf(stderr, "usage: bench-flood [-m hello|full|stalled] [-r RATE] [-s SECONDS] "
-                        "[-n MOST] [-a ADDRESSES] IPV4 PORT\n");
+    if (optind + 2 != argc || f.n_most < 1 || f.n_burst < 1 ||
+        !inet_aton(argv[optind], &f.to.sin_addr)) {
+        fprintf(stderr,
+                "usage: bench-flood [-m hello|full|stalled] [-r RATE] [-b BURST] [-s SECONDS] "
+                "[-n MOST] [-a ADDRESSES] IPV4 PORT\n");
         exit(2);
     }
     f.to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
