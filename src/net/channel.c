@@ -239,8 +239,8 @@ static void work_on_handshake(struct sl_channel *ch, struct sl_span bytes)
         begin_tls(ch, bytes);
 }
 
-/* What waits for its turn has it now. */
-static void work_on_collected(struct sl_waiter *w)
+/* What was collected is worked on now. */
+void sl_channel_on_turn(struct sl_waiter *w)
 {
     struct sl_channel *ch = sl_container_of(w, struct sl_channel, waiter);
     /* Taken along: closing the channel frees what it has collected. */
@@ -272,7 +272,7 @@ static void go_on(struct sl_channel *ch, struct sl_span bytes)
     }
     if (!sl_waiter_is_waiting(&ch->waiter)) {
         if (sl_turnstile_enter(ts, line)) {
-            work_on_collected(&ch->waiter);
+            sl_channel_on_turn(&ch->waiter);
             sl_turnstile_leave(ts);
             return;
         }
@@ -606,7 +606,7 @@ static void init(struct sl_channel *ch, struct sl_loop *loop, struct sl_turnstil
     sl_chunkq_init(&ch->in, sl_loop_chunks(loop), SL_CHANNEL_IN_BYTES, SL_CHANNEL_IN_BYTES / 2);
     sl_chunkq_init(&ch->stage, sl_loop_chunks(loop), SL_TLS_RECORD_BYTES, 0);
     sl_deferred_init(&ch->turn_end, on_turn_end);
-    sl_waiter_init(&ch->waiter, turnstile, work_on_collected);
+    sl_waiter_init(&ch->waiter, turnstile);
 }
 
 int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp_listener *listener,

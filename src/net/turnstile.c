@@ -71,11 +71,10 @@ static uint32_t now_ms(const struct sl_turnstile *ts)
     return (uint32_t)sl_loop_now_ms(ts->loop);
 }
 
-void sl_waiter_init(struct sl_waiter *w, struct sl_turnstile *ts, sl_waiter_fn *fn)
+void sl_waiter_init(struct sl_waiter *w, struct sl_turnstile *ts)
 {
     sl_list_init(&w->link);
     w->turnstile = ts;
-    w->fn = fn;
     w->has_waited = false;
 }
 
@@ -111,7 +110,7 @@ void sl_waiter_hurry(struct sl_waiter *w)
     note_turn(ts);
     sl_waiter_cancel(w);
     enter(ts);
-    w->fn(w);
+    ts->on_turn(w);
     sl_turnstile_leave(ts);
 }
 
@@ -141,9 +140,11 @@ static void on_serve(struct sl_deferred *d)
 
 /* ---- life ---- */
 
-void sl_turnstile_init(struct sl_turnstile *ts, struct sl_loop *loop, struct sl_counters *counters)
+void sl_turnstile_init(struct sl_turnstile *ts, struct sl_loop *loop, struct sl_counters *counters,
+                       sl_waiter_fn *on_turn)
 {
     ts->loop = loop;
+    ts->on_turn = on_turn;
     ts->counters = counters;
     for (size_t i = 0; i < SL_N_LINES; i++)
         sl_list_init(&ts->lines[i]);

@@ -120,7 +120,7 @@ int sl_proxy_new(struct sl_loop *loop, struct sl_plan *plan, struct sl_counters 
     proxy->access = access;
     sl_list_init(&proxy->sets);
     sl_crowd_init(&proxy->crowd);
-    sl_turnstile_init(&proxy->turnstile, loop, counters);
+    sl_turnstile_init(&proxy->turnstile, loop, counters, sl_channel_on_turn);
     sl_pool_init(&proxy->exchanges, sizeof(struct sl_exchange), N_KEPT);
     sl_pool_init(&proxy->deliveries, sizeof(struct sl_delivery), N_KEPT);
     sl_deadline_init(&proxy->drain, loop, on_drain_deadline);

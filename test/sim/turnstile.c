@@ -49,10 +49,10 @@ static void open_gate(struct gate *gate, uint64_t work_us)
 {
     memset(gate, 0, sizeof(*gate));
     gate->loop = fake_loop_new();
-    sl_turnstile_init(&gate->ts, gate->loop, &gate->counters);
+    sl_turnstile_init(&gate->ts, gate->loop, &gate->counters, on_turn);
     for (size_t i = 0; i < N_GUESTS; i++) {
         gate->guests[i].n_served = &gate->n_served;
-        sl_waiter_init(&gate->guests[i].waiter, &gate->ts, on_turn);
+        sl_waiter_init(&gate->guests[i].waiter, &gate->ts);
     }
     fake_work(gate->loop, work_us);
     fake_turn(gate->loop);

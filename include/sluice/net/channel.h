@@ -101,6 +101,8 @@ enum sl_channel_close {
 /* Idempotent; no event follows. The memory is the owner's. */
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how);
 
+/* What a turnstile of channels tells whose turn it is. */
+sl_waiter_fn sl_channel_on_turn;
 /* A deadline of the handshake is to be acted on. What has arrived of the peer's second flight
    counts: if it waits for its turn it has it now. False: a hello waits, which could not be the end
    of the handshake, so it is not worked on; the peer is not to blame. May close the channel. */

@@ -35,8 +35,12 @@ enum sl_line {
     SL_N_LINES,
 };
 
+/* Its time has come: it has entered, and leaves when this returns. */
+typedef void sl_waiter_fn(struct sl_waiter *w);
+
 struct sl_turnstile {
     struct sl_loop *loop;
+    sl_waiter_fn *on_turn;
     struct sl_counters *counters;     /* handshakes_waiting, handshake_wait, SL_COUNT_HS_WAITED */
     struct sl_list lines[SL_N_LINES]; /* struct sl_waiter, who came first is first */
     struct sl_deferred serve;
@@ -45,24 +49,22 @@ struct sl_turnstile {
     uint64_t entered_us; /* since when somebody is inside */
 };
 
-/* Its time has come: it has entered, and leaves when this returns. */
-typedef void sl_waiter_fn(struct sl_waiter *w);
-
-/* A place in line; embedded in who waits. */
+/* A place in line; embedded in who waits, and small, as every connection has one. */
 struct sl_waiter {
     struct sl_list link;
     struct sl_turnstile *turnstile;
-    sl_waiter_fn *fn;
     uint32_t since_ms; /* the low bits of the loop's time */
     uint8_t line;      /* enum sl_line */
     bool has_waited;   /* counted */
 };
 
-void sl_turnstile_init(struct sl_turnstile *ts, struct sl_loop *loop, struct sl_counters *counters);
+/* on_turn is told whenever it is somebody's turn. */
+void sl_turnstile_init(struct sl_turnstile *ts, struct sl_loop *loop, struct sl_counters *counters,
+                       sl_waiter_fn *on_turn);
 /* Nobody may wait. */
 void sl_turnstile_fini(struct sl_turnstile *ts);
 
-void sl_waiter_init(struct sl_waiter *w, struct sl_turnstile *ts, sl_waiter_fn *fn);
+void sl_waiter_init(struct sl_waiter *w, struct sl_turnstile *ts);
 /* True: go ahead, and call sl_turnstile_leave when the work is done. False: wait. */
 bool sl_turnstile_enter(struct sl_turnstile *ts, enum sl_line line);
 void sl_turnstile_leave(struct sl_turnstile *ts);
