@@ -59,7 +59,8 @@ static void drop_request(struct sl_exchange *x)
     await_header(x);
 }
 
-static void send_request_head(struct sl_exchange *x)
+/* 0 or SL_ERR_MEMORY: a part of the head is in the link's queue, and nothing may follow it there. */
+static int send_request_head(struct sl_exchange *x)
 {
     struct sl_encoding enc = {.coding = SL_CODING_NONE, .length = x->framing.content_length};
     struct sl_target target;
@@ -77,12 +78,14 @@ static void send_request_head(struct sl_exchange *x)
     sl_target_read(sl_head_target(x->head), &target);
     sl_link_expect(x->link, x->head->method);
     x->link_written_before = sl_channel_written_bytes(&x->link->channel);
-    if (sl_encode_head(sl_channel_out(&x->link->channel), x->head, target.origin, &enc) != 0)
-        x->is_link_spent = true;
+    int err = sl_encode_head(sl_channel_out(&x->link->channel), x->head, target.origin, &enc);
+    if (err != 0)
+        return err;
     sl_channel_flush(&x->link->channel);
     sl_pipe_open(&x->request_pipe, &x->link->channel, enc.coding);
     sl_meter_begin_sink(&x->upstream_write, SL_PHASE_UPSTREAM_WRITE,
                         &x->limits->phase[SL_PHASE_UPSTREAM_WRITE], &x->link->channel);
+    return 0;
 }
 
 bool sl_exchange_wants_body(const struct sl_exchange *x)
@@ -96,7 +99,14 @@ bool sl_exchange_wants_body(const struct sl_exchange *x)
 /* Body bytes, or a tunnel's, on their way to the link. */
 static void pour(struct sl_exchange *x, struct sl_span bytes)
 {
-    if (sl_pipe_write(&x->request_pipe, bytes) != 0) {
+    int err = sl_pipe_write(&x->request_pipe, bytes);
+
+    if (err != 0 && x->response == SL_RESPONSE_TUNNEL) {
+        struct sl_cause holed = {SL_PHASE_TUNNEL, SL_SIDE_PROXY, err};
+        sl_exchange_cut(x, &holed);
+        return;
+    }
+    if (err != 0) {
         drop_request(x);
         return;
     }
@@ -240,7 +250,11 @@ void sl_exchange_on_dialled(void *owner, struct sl_link *link, bool is_reused,
     }
     link->endpoint->n_requests++;
     x->dialled_ms = sl_loop_now_ms(x->proxy->loop);
-    send_request_head(x);
+    if (send_request_head(x) != 0) {
+        struct sl_cause starved = {SL_PHASE_NONE, SL_SIDE_PROXY, SL_ERR_MEMORY};
+        sl_exchange_refuse(x, 503, "There is no memory for this request now.", &starved);
+        return;
+    }
     if (x->framing.body == SL_BODY_NONE) {
         complete_request(x);
     } else {

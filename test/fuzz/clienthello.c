@@ -7,17 +7,11 @@
  * Whatever comes, a session asks for more only when all is used up, stays dead once it is, and
  * never calls the bytes of a stranger our own mistake.
  */
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include <sluice/tls/session.h>
 
-#define check(condition_)                                                                          \
-    do {                                                                                           \
-        if (!(condition_))                                                                         \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+#define SNIFF_BYTES 25 /* always suffice */
 
 static struct sl_tls_server *servers[2];
 
@@ -26,9 +20,9 @@ static void make_servers(void)
     static const char *const names[] = {"example.org", "*.example.org"};
     static struct sl_identity *identity;
     static struct sl_ticket_keys *keys;
-    check(sl_tls_global_init() == 0);
-    check(sl_identity_self_sign(names, 2, 365, &identity) == 0);
-    check(sl_ticket_keys_new(3600, &keys) == 0);
+    LAW(sl_tls_global_init() == 0);
+    LAW(sl_identity_self_sign(names, 2, 365, &identity) == 0);
+    LAW(sl_ticket_keys_new(3600, &keys) == 0);
     for (int i = 0; i < 2; i++) {
         struct sl_tls_settings settings = {
             .has_tls12 = true,
@@ -38,8 +32,23 @@ static void make_servers(void)
             .is_strict_sni = i == 0,
             .ticket_keys = i == 0 ? keys : NULL,
         };
-        check(sl_tls_server_new(&settings, &servers[i]) == 0);
+        LAW(sl_tls_server_new(&settings, &servers[i]) == 0);
     }
+}
+
+/* What is known of the first bytes is not taken back when more come. */
+static void check_sniffing(struct sl_span hello)
+{
+    int verdict = SL_ERR_AGAIN;
+    for (size_t i = 0; i <= hello.len && i <= SNIFF_BYTES + 1; i++) {
+        int now = sl_tls_sniff(sl_span(hello.ptr, i));
+        LAW(verdict == SL_ERR_AGAIN || now == verdict);
+        LAW(now == 0 || now == SL_ERR_AGAIN || now == SL_ERR_TLS_PLAIN_HTTP ||
+            now == SL_ERR_TLS_NOT_TLS);
+        LAW(now != SL_ERR_AGAIN || i < SNIFF_BYTES);
+        verdict = now;
+    }
+    LAW(verdict == sl_tls_sniff(hello));
 }
 
 static void greet(struct sl_tls_server *server, struct sl_span hello, size_t piece)
@@ -50,19 +59,18 @@ static void greet(struct sl_tls_server *server, struct sl_span hello, size_t pie
     int err = SL_ERR_AGAIN;
     sl_chunkpool_init(&pool, 0);
     sl_chunkq_init(&out, &pool, 65536, 16384);
-    check(sl_tls_session_new(server, &out, &session) == 0);
+    LAW(sl_tls_session_new(server, &out, &session) == 0);
     while (hello.len > 0 && err == SL_ERR_AGAIN) {
-        struct sl_span in = sl_span(hello.ptr, hello.len < piece ? hello.len : piece);
-        hello = sl_span_skip(hello, in.len);
+        struct sl_span in = fuzz_piece(&hello, piece);
         err = sl_tls_session_handshake(session, &in);
-        check(err != SL_ERR_AGAIN || in.len == 0);
+        LAW(err != SL_ERR_AGAIN || in.len == 0);
     }
     /* Nobody can finish a handshake without having read the answer. */
-    check(err != 0 && err != SL_ERR_TLS_INTERNAL && err != SL_ERR_MEMORY);
-    check(sl_tls_session_sni(session).len <= 255);
+    LAW(err != 0 && err != SL_ERR_TLS_INTERNAL && err != SL_ERR_MEMORY);
+    LAW(sl_tls_session_sni(session).len <= 255);
     sl_tls_session_abort(session);
     struct sl_span in = SL_SPAN("\x16\x03\x01");
-    check(sl_tls_session_handshake(session, &in) == (err == SL_ERR_AGAIN ? SL_ERR_CLOSED : err));
+    LAW(sl_tls_session_handshake(session, &in) == (err == SL_ERR_AGAIN ? SL_ERR_CLOSED : err));
     sl_tls_session_free(&session);
     sl_chunkq_clear(&out);
     sl_chunkpool_fini(&pool);
@@ -70,14 +78,12 @@ static void greet(struct sl_tls_server *server, struct sl_span hello, size_t pie
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
+    struct sl_span in = sl_span(bytes, n);
     if (!servers[0])
         make_servers();
-    if (n == 0)
-        return 0;
-    struct sl_span hello = sl_span(bytes + 1, n - 1);
-    (void)sl_tls_sniff(hello);
-    size_t piece = bytes[0] ? bytes[0] : hello.len;
-    greet(servers[0], hello, piece);
-    greet(servers[1], hello, piece);
+    size_t piece = fuzz_byte(&in);
+    check_sniffing(in);
+    greet(servers[0], in, piece);
+    greet(servers[1], in, piece);
     return 0;
 }

@@ -4,21 +4,9 @@
  * or gives a configuration that holds all that the floors above rely on without asking; findings
  * are lines of printable text; what was accepted can be explained.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
-#include <sluice/base/err.h>
 #include <sluice/conf/config.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-#define LAW(is_kept_)                                                                              \
-    do {                                                                                           \
-        if (!(is_kept_)) {                                                                         \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #is_kept_);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static void check_line(void *ctx, const char *line)
 {

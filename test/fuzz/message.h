@@ -12,23 +12,12 @@
 #ifndef SLUICE_TEST_FUZZ_MESSAGE_H
 #define SLUICE_TEST_FUZZ_MESSAGE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <sluice/base/str.h>
 #include <sluice/http/encode.h>
 #include <sluice/http/parser.h>
 #include <sluice/http/target.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-#define LAW(is_kept_)                                                                              \
-    do {                                                                                           \
-        if (!(is_kept_)) {                                                                         \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #is_kept_);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "fuzz.h"
 
 static const struct sl_parser_limits message_limits = {
     .head = {.head_bytes = 2000, .target_bytes = 300, .n_fields = 20},
@@ -221,11 +210,8 @@ static struct outcome run(enum sl_parser_kind kind, enum sl_method method, struc
         abort();
     sl_parser_expect(p, method);
     bool goes_on = true;
-    while (goes_on && in.len) {
-        size_t n = step && step < in.len ? step : in.len;
-        goes_on = feed(p, kind, method, sl_span(in.ptr, n), &o);
-        in = sl_span_skip(in, n);
-    }
+    while (goes_on && in.len)
+        goes_on = feed(p, kind, method, fuzz_piece(&in, step), &o);
     if (goes_on && sl_parser_end(p) == SL_PARSE_ERROR)
         o.rule = sl_parser_refusal(p)->rule;
     sl_parser_free(&p);

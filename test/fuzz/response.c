@@ -5,9 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    if (!n)
-        return 0;
-    check_message(SL_PARSER_RESPONSE, bytes[0] == 'h' ? SL_METHOD_HEAD : SL_METHOD_GET,
-                  sl_span(bytes + 1, n - 1));
+    struct sl_span in = sl_span(bytes, n);
+    enum sl_method method = fuzz_byte(&in) == 'h' ? SL_METHOD_HEAD : SL_METHOD_GET;
+    check_message(SL_PARSER_RESPONSE, method, in);
     return 0;
 }

@@ -3,20 +3,9 @@
  * target: a request-target, which is also tried as a host and as a path. Laws: parts lie within the
  * text and make it up; a normal path is normal, has no dot segment, and fits where the path fits.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz.h"
 
 #include <sluice/http/target.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-#define LAW(is_kept_)                                                                              \
-    do {                                                                                           \
-        if (!(is_kept_)) {                                                                         \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #is_kept_);                 \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static void check_host(struct sl_span text)
 {

@@ -334,8 +334,22 @@ uint64_t sim_in_phase(const struct sim *s, enum sl_phase phase)
 
 /* ---- chance ---- */
 
+/* As few bytes as hold the choice, so that a fuzzer that changes one byte changes one choice. */
+static uint64_t pick_from_script(struct sl_span *script, uint64_t n)
+{
+    uint64_t choice = 0;
+
+    for (uint64_t most = n - 1; most > 0 && script->len > 0; most >>= 8) {
+        choice = choice << 8 | (uint8_t)script->ptr[0];
+        *script = sl_span_skip(*script, 1);
+    }
+    return choice % n;
+}
+
 uint64_t sim_pick(struct sim_chance *chance, uint64_t n)
 {
+    if (chance->has_script)
+        return pick_from_script(&chance->script, n);
     uint64_t z = chance->state += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);

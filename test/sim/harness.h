@@ -124,6 +124,8 @@ uint64_t sim_in_phase(const struct sim *s, enum sl_phase phase);
 
 struct sim_chance {
     uint64_t state;
+    bool has_script;       /* choices are read from `script`; 0 once it is used up */
+    struct sl_span script; /* borrowed */
 };
 /* 0 .. n-1 */
 uint64_t sim_pick(struct sim_chance *chance, uint64_t n);

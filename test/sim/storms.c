@@ -1,282 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * storms: everybody does anything at any time, thousands of times. Clients and upstreams send
- * lawful and unlawful bytes in pieces of any size, stop reading, close, reset; the configuration
- * changes; the loop is late. After every turn the laws hold (harness.h). Then everybody falls
+ * storms: everybody does anything at any time, thousands of times (storm.h). Then everybody falls
  * silent: within the sum of the deadlines nobody is left, and nothing is leaked.
  *
  * A failure prints its seed; SL_SIM_SEED=n runs that storm alone.
  */
-#include "harness.h"
+#include "storm.h"
 
 #include <stdlib.h>
 
-#define N_STORMS  2000
-#define N_MOVES   250
-#define N_CLIENTS 6
-
-static const struct sim_options normal = {
-    .endpoints = "{address: 10.0.0.1:80, max_connections: 2}, "
-                 "{address: 10.0.0.2:80, max_connections: 1}",
-    .upstream = ", max_queue: 3, upstream_idle: 3s, max_idle: 1",
-    .route = ", max_body: 200000",
-    .deadlines = "first_byte: 2s, request_start: 2s, request_header: 2s, tls_handshake: 3s, "
-                 "request_body: {idle: 2s, min_rate: 512B/s, window: 4s}, "
-                 "response: {stall: 2s, min_rate: 512B/s, window: 4s}, "
-                 "upstream_queue: 2s, upstream_connect: 2s, upstream_write: 2s, "
-                 "upstream_header: 2s, upstream_body: 2s, tunnel: 2s, keepalive: 3s, "
-                 "linger: {idle: 1s, total: 3s}, max_age: {time: 60s, requests: 9}",
-    .limits = "max_connections: 5, max_handshaking: 3, max_handshaking_per_client: 2, "
-              "pressure_start: 50%, pressure_floor: 500ms",
-};
-
-static const char *const requests[] = {
-    SIM_GET,
-    "GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n",
-    "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n@70000",
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 190000\r\n\r\n@190000",
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n@100000",
-    "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n0\r\nx: y\r\n\r\n",
-    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfde8\r\n@65000",
-    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
-    "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: w\r\n\r\nraw @70000",
-    "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
-    "\x16\x03\x01\x02\x01",
-};
-
-static const char switching[] =
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: w\r\n\r\nraw @70000";
-
-static const char *const responses[] = {
-    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    "HTTP/1.1 204 No Content\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n@100000",
-    "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n@300000",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfde8\r\n@65000",
-    "HTTP/1.0 200 OK\r\n\r\n@70000",
-    "HTTP/1.1 100 Continue\r\n\r\n",
-    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
-    switching,
-    "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    "HTTP/1.1 304 Not Modified\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore",
-    "rubbish\r\n\r\n",
-};
-
-/* Somebody who says what `text` is, "@n" being n bytes of anything. */
-struct speaker {
-    struct fake_wire *wire;
-    const char *text;
-    size_t n_filler;
-    bool is_upgrade; /* it was asked for one */
-};
-
-struct storm {
-    struct sim sim;
-    struct sim_chance chance;
-    struct speaker clients[N_CLIENTS];
-    struct speaker ups[SIM_MAX_WIRES];
-};
-
-static uint64_t pick(struct storm *st, uint64_t n)
-{
-    return sim_pick(&st->chance, n);
-}
-
-static size_t any_size(struct storm *st)
-{
-    static const size_t sizes[] = {1, 1, 2, 3, 7, 20, 200, 5000, 70000, 1000000};
-    return sizes[pick(st, SL_N_ELEMENTS(sizes))];
-}
-
-static void speak(struct storm *st, struct speaker *sp, const char *const *texts, size_t n_texts)
-{
-    static char filler[70000];
-    size_t n = any_size(st);
-
-    if (!sp->text || (!*sp->text && sp->n_filler == 0)) {
-        sp->text = texts[pick(st, 3) ? pick(st, n_texts) : 0];
-        if (texts == responses && sp->is_upgrade && pick(st, 3))
-            sp->text = switching;
-        if (pick(st, 40) == 0)
-            sp->text += pick(st, strlen(sp->text));
-    }
-    while (n > 0 && (*sp->text || sp->n_filler > 0)) {
-        size_t k = 1;
-        if (sp->n_filler > 0) {
-            k = sp->n_filler < n ? sp->n_filler : n;
-            k = k < sizeof(filler) ? k : sizeof(filler);
-            fake_wire_send(sp->wire, sl_span(filler, k));
-            sp->n_filler -= k;
-        } else if (*sp->text == '@') {
-            char *end;
-            sp->n_filler = strtoul(sp->text + 1, &end, 10);
-            sp->text = end;
-            continue;
-        } else {
-            k = strcspn(sp->text, "@");
-            k = k < n ? k : n;
-            fake_wire_send(sp->wire, sl_span(sp->text, k));
-            sp->text += k;
-        }
-        n -= k;
-    }
-}
-
-static void do_anything(struct storm *st, struct speaker *sp, const char *const *texts,
-                        size_t n_texts)
-{
-    static const size_t kernels[] = {1, 100, 2000, 65536};
-
-    if (!sp->wire)
-        return;
-    switch (pick(st, 80)) {
-    case 0:
-        fake_wire_fin(sp->wire);
-        break;
-    case 1:
-        fake_wire_close(sp->wire);
-        break;
-    case 2:
-        fake_wire_reset(sp->wire);
-        break;
-    case 3:
-    case 4:
-        fake_wire_slow(sp->wire, true);
-        break;
-    case 5:
-    case 6:
-    case 7:
-        fake_wire_slow(sp->wire, false);
-        break;
-    case 8:
-    case 9:
-        fake_wire_take(sp->wire, any_size(st));
-        break;
-    case 10:
-        fake_wire_kernel(sp->wire, kernels[pick(st, SL_N_ELEMENTS(kernels))]);
-        break;
-    case 11:
-        fake_wire_pieces(sp->wire, pick(st, 2) ? 0 : 1 + pick(st, 3000));
-        break;
-    default:
-        speak(st, sp, texts, n_texts);
-    }
-    sp->is_upgrade |= sim_got(sp->wire, "Upgrade: w");
-    fake_wire_forget(sp->wire);
-}
-
-static struct speaker *live_up(struct storm *st)
-{
-    for (size_t i = st->sim.n_up; i-- > 0;) {
-        st->ups[i].wire = st->sim.up[i];
-        if (!fake_wire_is_closed(st->sim.up[i]) && pick(st, 3))
-            return &st->ups[i];
-    }
-    return NULL;
-}
-
-static void move(struct storm *st, bool is_tls)
-{
-    static const int answers[] = {0, 0, 0, 0, 0, FAKE_HANG, SL_ERR_REFUSED};
-    struct sim *s = &st->sim;
-    struct speaker *sp;
-
-    switch (pick(st, 32)) {
-    case 0:
-    case 1:
-    case 2:
-        sp = &st->clients[pick(st, N_CLIENTS)];
-        if (sp->wire && !fake_wire_is_closed(sp->wire) && pick(st, 30))
-            break;
-        *sp = (struct speaker){.wire = fake_wire_accept(s->listener, NULL)};
-        break;
-    case 3:
-        s->answer = answers[pick(st, SL_N_ELEMENTS(answers))];
-        break;
-    case 4:
-        if ((sp = live_up(st)))
-            fake_wire_answer(sp->wire, answers[pick(st, SL_N_ELEMENTS(answers))]);
-        break;
-    case 5:
-        sim_advance(s, pick(st, 4) ? pick(st, 100) : pick(st, 3000));
-        break;
-    case 6:
-        sim_advance(s, pick(st, 300));
-        break;
-    case 7:
-        if (pick(st, 4) == 0)
-            fake_stall(s->loop, pick(st, 5000));
-        break;
-    case 8:
-        if (pick(st, 20) == 0 && !is_tls)
-            sim_reload(s, &normal);
-        break;
-    case 9:
-        if (pick(st, 100) == 0)
-            sim_drain(s);
-        break;
-    case 10:
-    case 11:
-    case 12:
-    case 13:
-    case 14:
-    case 15:
-    case 16:
-    case 17:
-    case 18:
-        if ((sp = live_up(st)))
-            do_anything(st, sp, responses, SL_N_ELEMENTS(responses));
-        break;
-    case 19:
-        sim_settle(s);
-        break;
-    default:
-        do_anything(st, &st->clients[pick(st, N_CLIENTS)], requests, SL_N_ELEMENTS(requests));
-    }
-    if (pick(st, 3))
-        fake_turn(s->loop);
-}
-
-static void fall_silent(struct storm *st)
-{
-    struct sim *s = &st->sim;
-
-    s->answer = FAKE_HANG;
-    for (size_t i = 0; i < N_CLIENTS; i++)
-        if (st->clients[i].wire)
-            fake_wire_slow(st->clients[i].wire, true);
-    for (size_t i = 0; i < s->n_up; i++)
-        fake_wire_slow(s->up[i], true);
-    sim_advance(s, 120000);
-    assert_int_equal(sl_proxy_n_clients(s->proxy), 0);
-    for (size_t i = 0; i < s->n_up; i++)
-        assert_true(fake_wire_is_closed(s->up[i]));
-    assert_int_equal(sl_loop_n_shells(s->loop), 1); /* the listener */
-    assert_int_equal(s->proxy->crowd.n_handshaking, 0);
-}
+#define N_STORMS 2000
+#define N_MOVES  250
 
 static uint64_t running_seed;
 
-static void run_storm(uint64_t seed, const struct sim_options *options)
+static void run_storm(uint64_t seed, const struct sim_options *options, bool has_short_memory)
 {
     struct storm *st = test_calloc(1, sizeof(*st));
 
     running_seed = seed;
     st->chance.state = seed;
-    sim_open(&st->sim, options);
+    st->has_short_memory = has_short_memory;
+    storm_open(st, options);
     for (int i = 0; i < N_MOVES; i++)
-        move(st, options->is_tls);
-    if (pick(st, 4))
-        fall_silent(st);
-    sim_close(&st->sim);
+        storm_move(st);
+    if (sim_pick(&st->chance, 4))
+        storm_fall_silent(st);
+    storm_close(st);
     test_free(st);
 }
 
@@ -286,43 +36,51 @@ static int tell_seed(void **state)
     return 0;
 }
 
-static void run_storms(const struct sim_options *options, uint64_t first, uint64_t n)
+static void run_storms(const struct sim_options *options, bool has_short_memory, uint64_t first,
+                       uint64_t n)
 {
     uint64_t seed = sim_seed(0);
 
     if (seed)
-        run_storm(seed, options);
+        run_storm(seed, options, has_short_memory);
     else
         for (uint64_t i = 0; i < n; i++)
-            run_storm(first + i, options);
+            run_storm(first + i, options, has_short_memory);
 }
 
 static void after_any_storm_everybody_is_gone_in_time(void **state)
 {
-    run_storms(&normal, 1, N_STORMS);
+    run_storms(&storm_normal, false, 1, N_STORMS);
+}
+
+static void after_any_storm_without_memory_everybody_is_gone_in_time(void **state)
+{
+    run_storms(&storm_normal, true, 3000000, N_STORMS / 2);
 }
 
 /* One endpoint, hardly any slots, no limit for clients: sim_check sees nobody wait beside a slot.
  */
 static void in_any_storm_nobody_waits_beside_a_free_slot(void **state)
 {
-    struct sim_options o = normal;
+    struct sim_options o = storm_normal;
     o.endpoints = "{address: 10.0.0.1:80, max_connections: 2}";
     o.limits = "max_connections: 100";
-    run_storms(&o, 2000000, N_STORMS / 3);
+    run_storms(&o, false, 2000000, N_STORMS / 3);
 }
 
 static void after_any_storm_on_tls_everybody_is_gone_in_time(void **state)
 {
-    struct sim_options o = normal;
+    struct sim_options o = storm_normal;
     o.is_tls = true;
-    run_storms(&o, 1000000, 100);
+    run_storms(&o, false, 1000000, 100);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(after_any_storm_everybody_is_gone_in_time, tell_seed),
+        cmocka_unit_test_teardown(after_any_storm_without_memory_everybody_is_gone_in_time,
+                                  tell_seed),
         cmocka_unit_test_teardown(in_any_storm_nobody_waits_beside_a_free_slot, tell_seed),
         cmocka_unit_test_teardown(after_any_storm_on_tls_everybody_is_gone_in_time, tell_seed),
     };
