@@ -104,11 +104,11 @@ static size_t make_ticket(int *io_kind, const unsigned char *ours, size_t n_ours
         else
             memcpy(ticket + n, in.ptr, in.len);
         return n + in.len;
-    case ANYTHING:
+    case ANYTHING: /* but not nothing, which RFC 8446 4.2.11 forbids */
         in = fuzz_take(&in, MAX_TICKET_BYTES);
         if (in.len)
             memcpy(ticket, in.ptr, in.len);
-        return in.len;
+        return in.len ? in.len : 1;
     case SEALED: { /* our own contents with changes, or other ones altogether */
         unsigned char *head = ticket + KEY_NAME_BYTES + IV_BYTES;
         size_t n_plain = n - KEY_NAME_BYTES - IV_BYTES - TAG_BYTES;
