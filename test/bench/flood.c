@@ -11,7 +11,7 @@
  *   -m stalled  sends half a ClientHello and holds the connection; what is closed is opened again
  *   -r RATE     new connections per second (default 2000)
  *   -b BURST    that many of them at once (default 1)
- *   -s SECONDS  how long (default 10)
+ *   -s SECONDS  how long (default 10); SIGTERM ends it earlier
  *   -n MOST     connections at a time (default 2000); what would be more is skipped and counted
  *   -a ADDRESSES  of 127.1.0.0/16 to come from in turn (default 1: the one the kernel chooses)
  *
@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,14 @@ static struct {
     float *answer_ms;
     unsigned long n_offered, n_skipped, n_answered, n_failed;
 } f;
+
+static volatile sig_atomic_t is_told_to_end; /* by SIGTERM */
+
+static void end_soon(int number)
+{
+    (void)number;
+    is_told_to_end = 1;
+}
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -223,7 +232,7 @@ static void run(double began)
 {
     struct epoll_event events[N_EVENTS];
 
-    for (double t = 0; t < f.seconds; t = now() - began) {
+    for (double t = 0; t < f.seconds && !is_told_to_end; t = now() - began) {
         double n_due = (double)(1 + (long)(t * f.rate / f.n_burst)) * f.n_burst;
         while ((double)f.n_offered < n_due && (f.mode != STALLED || f.n_free > 0))
             begin();
@@ -318,6 +327,7 @@ int main(int argc, char **argv)
         f.slots[i].fd = -1;
         f.free_slots[f.n_free++] = f.n_most - 1 - i;
     }
+    signal(SIGTERM, end_soon);
     record_hello();
     double began = now();
     run(began);

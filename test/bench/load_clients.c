@@ -79,8 +79,13 @@ static void begin(struct client *c)
     if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1)
         load_fail("out of memory");
     SSL_set_connect_state(c->ssl);
-    if (crowd->session != NULL && SSL_set_session(c->ssl, crowd->session) != 1)
-        load_fail("the session cannot be used");
+    if (crowd->session != NULL) {
+        /* A copy: OpenSSL lets a session of TLS 1.3 be resumed only once. */
+        SSL_SESSION *session = SSL_SESSION_dup(crowd->session);
+        if (session == NULL || SSL_set_session(c->ssl, session) != 1)
+            load_fail("the session cannot be used");
+        SSL_SESSION_free(session);
+    }
     load_watch(crowd->epoll, c->fd, c);
 }
 

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proxies that are compared, and the servers behind them.
 
-Each is a process of the distribution (or of the release build) with a configuration written into
-the bench's folder: one worker, TLS 1.3 alone, X25519, an ECDSA P-256 certificate, no access log,
-keep-alive connections to the servers behind, bodies streamed rather than stored. Deadlines are so
-long that none matters. Paths below /origin/ go to origin.py, the others to an nginx with files.
+Each has a configuration written into the bench's folder: one worker, TLS 1.2 and 1.3 with X25519,
+session tickets, one port with an ECDSA P-256 certificate and one with RSA-2048, no logs, keep-alive
+connections to the servers behind, bodies streamed rather than stored. Deadlines are so long that
+none matters. Paths below /origin/ go to origin.py, the others to an nginx with files. The clients
+choose version and cipher suite. A tuned variant differs from its proxy in its buffers only.
 """
 import contextlib
+import json
 import os
 import pathlib
-import signal
+import re
 import socket
 import ssl
 import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+from procs import HERE, BenchError, Generator, Usage, finish, run_tool, spawn
+
 NGINX_USER = "user root;" if os.geteuid() == 0 else ""
-
-
-class BenchError(Exception):
-    pass
+CURVES = "X25519:P-256"  # X25519 is taken; TLS 1.2 wants the certificate's curve to be among them
 
 
 def free_port():
@@ -33,31 +31,21 @@ def free_port():
         return s.getsockname()[1]
 
 
-def run_tool(*command):
-    """Its output, both streams; BenchError when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise BenchError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n"
-                         + done.stdout[-2000:])
-    return done.stdout
-
-
 class Process:
-    """A server and its children, pinned to one core, in a session of its own."""
+    """A server and its children, pinned to one core."""
 
     def __init__(self, name, folder, core):
         self.name, self.folder, self.core = name, folder, core
         self.port = free_port()
-        self.process = None
+        self.process = self.usage = None
         folder.mkdir(parents=True)
 
     def start(self):
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(
-                ["taskset", "-c", str(self.core), *map(str, self.command())],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                start_new_session=True)
-        give_up = time.monotonic() + 10
+            self.process = spawn(self.command(), self.core, stdin=subprocess.DEVNULL, stdout=log,
+                                 stderr=log, cwd=self.folder)
+        self.usage = Usage(self.process.pid, self.name)
+        give_up = time.monotonic() + 20
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -68,84 +56,64 @@ class Process:
                 time.sleep(0.02)
 
     def stop(self):
-        if not self.process:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(3)
-        except subprocess.TimeoutExpired:
-            pass
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        if self.process:
+            finish(self.process, patience_s=3)
+            self.process = None
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")[-2000:]
 
-    def pids(self):
-        """taskset becomes the server by exec, so its pid is the server's."""
-        pid = self.process.pid
-        try:
-            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        except FileNotFoundError:
-            raise BenchError(f"{self.name} is gone:\n{self.log()}") from None
-        return [pid, *map(int, children.split())]
-
-    def cpu_s(self):
-        """utime + stime of all its threads and processes."""
-        ticks = 0
-        for pid in self.pids():
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS_PER_S
-
-    def rss_bytes(self):
-        return PAGE_BYTES * sum(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
-                                for pid in self.pids())
-
-    def n_descriptors(self):
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
+    def nginx(self, tools, text):
+        """The command line of an nginx that writes to its own folder only."""
+        temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (self.folder / "conf").write_text(text.replace("http {", "http {\n    " + temporary))
+        return [*tools.command("nginx"), "-p", self.folder, "-c", self.folder / "conf",
+                "-e", "stderr"]
 
 
 class Files(Process):
-    """nginx as a web server: /1k, /64k and /1g."""
+    """nginx as a web server: /1k, /64k and /bulk."""
+
+    def __init__(self, lab):
+        super().__init__("nginx with files", lab.folder / "files", lab.options.load_core)
+        self.lab, self.www = lab, self.folder / "www"
 
     def command(self):
-        www = self.folder / "www"
-        www.mkdir()
+        self.www.mkdir()
         for name, n_bytes in (("1k", 1 << 10), ("64k", 64 << 10)):
-            (www / name).write_bytes(b"x" * n_bytes)
-        with open(www / "1g", "wb") as f:
-            f.truncate(1 << 30)  # no block of it is on the disk
-        (self.folder / "conf").write_text(f"""
+            (self.www / name).write_bytes(b"x" * n_bytes)
+        with open(self.www / "bulk", "wb") as f:
+            f.truncate(self.lab.options.bulk_mib << 20)  # no block of it is on the disk
+        return self.nginx(self.lab.tools, f"""
 {NGINX_USER} worker_processes 1; daemon off; pid {self.folder}/pid; error_log stderr;
 events {{ worker_connections 4096; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-    server {{ listen 127.0.0.1:{self.port}; root {www}; }}
+    keepalive_timeout 600s; open_file_cache max=16;
+    server {{ listen 127.0.0.1:{self.port}; root {self.www}; }}
 }}
 """)
-        return ["nginx", "-p", self.folder, "-c", self.folder / "conf", "-e", "stderr"]
 
 
 class Origin(Process):
+    def __init__(self, lab):
+        super().__init__("origin.py", lab.folder / "origin", lab.options.load_core)
+
     def command(self):
         return [sys.executable, HERE / "origin.py", self.port]
 
 
 class Peer(Process):
-    """A proxy under test."""
+    """A proxy under test. `port` has the ECDSA certificate, `rsa_port` the other."""
+    tuned = None  # the key of the proxy that it is a variant of
 
     def __init__(self, lab, label):
-        super().__init__(self.key, lab.folder / f"{self.key}-{label}", lab.proxy_core)
-        self.lab = lab
+        super().__init__(self.key, lab.folder / f"{self.key}-{label}", lab.options.proxy_core)
+        self.lab, self.rsa_port = lab, free_port()
 
-    @classmethod
-    def make(cls, key, lab, label):
-        peer = {c.key: c for c in (Nginx, NginxTuned, Haproxy, Sluice)}[key](lab, label)
-        peer.start()
-        return peer
+    def cpu_s(self):
+        return self.usage.cpu_s()
 
 
 class Nginx(Peer):
@@ -153,62 +121,76 @@ class Nginx(Peer):
     buffers = ""
 
     @staticmethod
-    def version(_lab):
-        return run_tool("nginx", "-v").strip().rpartition("/")[2]
+    def version(lab):
+        text = run_tool(*lab.tools.command("nginx"), "-V")
+        openssl = (re.search(r"running with OpenSSL (\S+)", text)
+                   or re.search(r"built with OpenSSL (\S+)", text))
+        nginx = re.search(r"nginx/(\S+)", text)
+        return f"{nginx[1]}, OpenSSL {openssl[1]}"
 
     def command(self):
         lab = self.lab
-        (self.folder / "conf").write_text(f"""
+        listen = "reuseport backlog=4096"
+        servers = "".join(f"""
+    server {{
+        listen 127.0.0.1:{port} ssl {listen};
+        ssl_certificate {lab.folder}/{kind}.pem; ssl_certificate_key {lab.folder}/{kind}.key;
+        ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve {CURVES}; ssl_session_tickets on;
+        proxy_http_version 1.1; proxy_set_header Connection "";
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_request_buffering off; proxy_max_temp_file_size 0; {self.buffers}
+        location / {{ proxy_pass http://files; }}
+        location /origin/ {{ proxy_pass http://origin; }}
+    }}""" for port, kind in ((self.port, "ecdsa"), (self.rsa_port, "rsa")))
+        return self.nginx(lab.tools, f"""
 {NGINX_USER} worker_processes 1; daemon off; pid {self.folder}/pid; error_log stderr;
 events {{ worker_connections {2 * lab.n_clients}; }}
 http {{
     access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
     client_header_timeout 600s; client_max_body_size 0;
     upstream files {{ server 127.0.0.1:{lab.files.port}; keepalive 64;
-                      keepalive_requests 1000000000; }}
+                      keepalive_requests 1000000000; keepalive_timeout 600s; }}
     upstream origin {{ server 127.0.0.1:{lab.origin.port}; keepalive 64; }}
-    server {{
-        listen 127.0.0.1:{self.port} ssl backlog=4096;
-        ssl_certificate {lab.folder}/cert.pem; ssl_certificate_key {lab.folder}/key.pem;
-        ssl_protocols TLSv1.3; ssl_ecdh_curve X25519;
-        proxy_http_version 1.1; proxy_set_header Connection "";
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_request_buffering off; proxy_max_temp_file_size 0; {self.buffers}
-        location / {{ proxy_pass http://files; }}
-        location /origin/ {{ proxy_pass http://origin; }}
-    }}
+{servers}
 }}
 """)
-        return ["nginx", "-p", self.folder, "-c", self.folder / "conf", "-e", "stderr"]
 
 
 class NginxTuned(Nginx):
-    key = "nginx-tuned"
+    key, tuned = "nginx-tuned", "nginx"
     buffers = ("proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 512k; "
-               "tcp_nodelay on;")
+               "client_body_buffer_size 64k; tcp_nodelay on;")
 
 
 class Haproxy(Peer):
     key = "haproxy"
+    buffers = ""
 
     @staticmethod
-    def version(_lab):
-        return run_tool("haproxy", "-v").split()[2]
+    def version(lab):
+        text = run_tool(*lab.tools.command("haproxy"), "-vv")
+        openssl = re.search(r"Running on (?:OpenSSL|SSL library) version *: (.*?)(?: \d+ \w+ \d+)?\n",
+                            text)
+        return text.split()[2] + (f", {openssl[1]}" if openssl else "")
 
     def command(self):
         lab = self.lab
+        binds = "".join(f"    bind 127.0.0.1:{port} ssl crt {lab.folder}/{kind}-both.pem "
+                        f"alpn http/1.1 ssl-min-ver TLSv1.2 curves {CURVES} backlog 4096\n"
+                        for port, kind in ((self.port, "ecdsa"), (self.rsa_port, "rsa")))
         (self.folder / "conf").write_text(f"""
 global
     nbthread 1
     maxconn {lab.n_clients}
     no strict-limits
+    {self.buffers}
 defaults
     mode http
     timeout client 600s
     timeout server 600s
     timeout connect 5s
 frontend public
-    bind 127.0.0.1:{self.port} ssl crt {lab.folder}/both.pem alpn http/1.1 ssl-min-ver TLSv1.3 curves X25519 backlog 4096
+{binds}
     option forwardfor
     use_backend origin if {{ path_beg /origin/ }}
     default_backend files
@@ -219,7 +201,12 @@ backend origin
     http-reuse always
     server s 127.0.0.1:{lab.origin.port}
 """)
-        return ["haproxy", "-db", "-f", self.folder / "conf"]
+        return [*lab.tools.command("haproxy"), "-db", "-f", self.folder / "conf"]
+
+
+class HaproxyTuned(Haproxy):
+    key, tuned = "haproxy-tuned", "haproxy"
+    buffers = "tune.bufsize 65536"
 
 
 class Sluice(Peer):
@@ -227,24 +214,27 @@ class Sluice(Peer):
 
     @staticmethod
     def version(lab):
-        return run_tool(lab.sluice, "version").splitlines()[0].split()[-1]
+        lines = run_tool(lab.sluice, "version").splitlines()
+        return ", ".join([lines[0].split()[-1], *lines[1:]])
 
     def command(self):
         lab = self.lab
+        listeners = "".join(f"""
+  - address: 127.0.0.1:{port}
+    tls:
+      certificates: [{{ certificate: {lab.folder}/{kind}.pem, key: {lab.folder}/{kind}.key }}]"""
+                            for port, kind in ((self.port, "ecdsa"), (self.rsa_port, "rsa")))
         (self.folder / "conf").write_text(f"""
 workers: 1
-listeners:
-  - address: 127.0.0.1:{self.port}
-    tls:
-      versions: ["1.3"]
-      certificates: [{{ certificate: {lab.folder}/cert.pem, key: {lab.folder}/key.pem }}]
+listeners:{listeners}
 upstreams:
   - {{ name: files, max_idle: 64, endpoints: [127.0.0.1:{lab.files.port}] }}
   - {{ name: origin, endpoints: [127.0.0.1:{lab.origin.port}] }}
 routes:
   - {{ upstream: origin, path: /origin }}
   - {{ upstream: files, path: / }}
-deadlines: {{ first_byte: 10m, tls_handshake: 10m, keepalive: 10m }}
+deadlines: {{ first_byte: 10m, tls_handshake: 10m, request_start: 10m, request_header: 10m,
+             keepalive: 10m }}
 limits:
   max_connections: {lab.n_clients}
   max_handshaking: {lab.n_clients}
@@ -257,8 +247,7 @@ status: off
         return [lab.sluice, "run", "-c", self.folder / "conf"]
 
 
-PEERS = [Nginx.key, NginxTuned.key, Haproxy.key, Sluice.key]
-VERSION = {c.key: c.version for c in (Nginx, NginxTuned, Haproxy, Sluice)}
+KINDS = {c.key: c for c in (Sluice, Nginx, NginxTuned, Haproxy, HaproxyTuned)}
 
 
 def client_tls():
@@ -266,31 +255,33 @@ def client_tls():
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.set_ecdh_curve("X25519")
     return tls
 
 
 class Lab:
     """The folder, the cores and the servers behind; the proxies that run."""
 
-    def __init__(self, folder, sluice, proxy_core, load_core, n_silent):
-        self.folder, self.sluice = folder, sluice
-        self.proxy_core, self.load_core = proxy_core, load_core
-        self.n_silent = n_silent
-        self.n_clients = n_silent + 1000
+    def __init__(self, folder, options, tools, build):
+        self.folder, self.options, self.tools, self.build = folder, options, tools, build
+        self.sluice = build / "src/server/sluice"
+        # What a proxy has to have room for, at most.
+        self.n_clients = max(options.silent, options.held, options.stalled + options.slow_headers
+                             + 4000) + 1000
         self.running = []
-        self.n_fresh = 0
+        self.n_fresh = self.n_logs = 0
         self.tls = client_tls()
-        run_tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                 "-keyout", folder / "key.pem", "-out", folder / "cert.pem")
-        (folder / "both.pem").write_text((folder / "cert.pem").read_text()
-                                         + (folder / "key.pem").read_text())
+        for kind, key in (("ecdsa", ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")),
+                          ("rsa", ("rsa:2048",))):
+            run_tool("openssl", "req", "-x509", "-newkey", *key, "-nodes", "-days", "2", "-subj",
+                     "/CN=localhost", "-keyout", folder / f"{kind}.key",
+                     "-out", folder / f"{kind}.pem")
+            (folder / f"{kind}-both.pem").write_text((folder / f"{kind}.pem").read_text()
+                                                     + (folder / f"{kind}.key").read_text())
 
     def __enter__(self):
         try:
-            self.files = self._begin(Files("upstream nginx", self.folder / "files", self.load_core))
-            self.origin = self._begin(Origin("origin.py", self.folder / "origin", self.load_core))
+            self.files = self._begin(Files(self))
+            self.origin = self._begin(Origin(self))
         except BaseException:
             self.__exit__()
             raise
@@ -308,16 +299,13 @@ class Lab:
 
     def peer(self, key):
         """A proxy that runs until the end."""
-        peer = Peer.make(key, self, "main")
-        self.running.append(peer)
-        return peer
+        return self._begin(KINDS[key](self, "main"))
 
     @contextlib.contextmanager
     def fresh(self, key):
-        """A proxy for one measurement of memory, warm: it has served a few requests."""
+        """A proxy for one measurement, warm: it has served a few requests."""
         self.n_fresh += 1
-        peer = Peer.make(key, self, self.n_fresh)
-        self.running.append(peer)
+        peer = self._begin(KINDS[key](self, self.n_fresh))
         try:
             for _ in range(3):
                 self.get(peer, "/1k", 1 << 10)
@@ -327,13 +315,41 @@ class Lab:
             self.running.remove(peer)
             peer.stop()
 
+    def generator(self, name, *arguments, nice=0):
+        self.n_logs += 1
+        return Generator([self.build / "test/bench" / name, *arguments],
+                         self.folder / f"load-{self.n_logs}", core=self.options.load_core,
+                         nice=nice)
+
+    def load(self, peer, *arguments, port=None, nice=0):
+        """bench-load through a proxy, to be entered with `with`."""
+        return self.generator("bench-load", "--port", port or peer.port, "--cipher",
+                              self.options.cipher, *arguments, nice=nice)
+
+    def flood(self, peer):
+        """Hellos at a rate, from many addresses, until it is terminated. It is nicer than the lawful clients, with whom it
+        shares the core of the load: they are to wait for the proxy, not for it."""
+        return self.generator("bench-flood", "-m", "hello", "-r", self.options.flood, "-s", 3600,
+                              "-n", 2000, "-a", 200, "127.0.0.1", peer.port, nice=5)
+
+    @contextlib.contextmanager
+    def holding(self, peer, kind, n, *arguments):
+        """So many connections are held meanwhile, and none may be lost."""
+        with self.load(peer, "--hold", kind, "--connections", n, *arguments, nice=5) as load:
+            load.wait_ready()
+            yield
+            figures = json.loads(load.figures_text(60))
+        if figures["lost"]:
+            raise BenchError(f"{peer.name} closed {figures['lost']} of {n} connections ({kind})\n"
+                             + peer.log())
+
     def connect(self, peer):
         plain = socket.create_connection(("127.0.0.1", peer.port), 30)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.tls.wrap_socket(plain)
 
     def get(self, peer, path, n_body_bytes):
-        """One request on a connection of its own; the cipher suite that was agreed on."""
+        """One request on a connection of its own."""
         with self.connect(peer) as s:
             s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             answer = b""
@@ -343,4 +359,3 @@ class Lab:
             if not head.startswith(b"HTTP/1.1 200 ") or len(body) != n_body_bytes:
                 raise BenchError(f"{peer.name}: GET {path} was answered {head[:200]!r} "
                                  f"and {len(body)} bytes\n{peer.log()}")
-            return s.cipher()[0]

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table and the JSON of a run."""
+"""The report of a run: as text for a terminal, as Markdown, and as JSON."""
 import json
 import statistics
 
-MARGIN = 21
+from bars import best_peer, judge, ratios
 
 
-def ratios(work, values):
-    """sluice's figure over each peer's, round by round: {peer: [ratio]}, the best peer first.
-    Medians of a noisy machine differ by what else ran, two neighbours in one round less so."""
-    if not values.get("sluice") or not work.is_compared:
-        return {}
-    others = sorted((k for k in values if k != "sluice"),
-                    key=lambda k: statistics.median(values[k]))
-    return {k: [a / b for a, b in zip(values["sluice"], values[k])] for k in others}
+def number(x):
+    digits = 0 if abs(x) >= 1000 else 1 if abs(x) >= 100 else 2
+    return f"{x:,.{digits}f}"
+
+
+def spread(values):
+    """median (min-max), or the one figure."""
+    middle = number(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} ({number(min(values))}-{number(max(values))})"
 
 
 def summary(values):
@@ -21,41 +22,99 @@ def summary(values):
             "values": values}
 
 
-def number(x):
-    digits = 0 if abs(x) >= 1000 else 1 if abs(x) >= 100 else 2
-    return f"{x:.{digits}f}"
+def bar_rows(lines, results):
+    """The table of what is to be reached."""
+    rows = [["work", "best peer", "sluice", "held against the bar", "bar", ""]]
+    for v in judge(lines, results):
+        figures = results[v.line.name]
+        best = f"{v.best} {number(statistics.median(figures[v.best]))}" if v.best else "-"
+        sign = "at least" if v.bar.kind == "least" else "at most"
+        unit = "x the best peer" if v.bar.kind == "ratio" else v.line.unit
+        rows.append([v.line.title, best,
+                     f"{number(statistics.median(figures['sluice']))} {v.line.unit}",
+                     f"{spread(v.values)} {unit if v.bar.kind == 'ratio' else ''}".strip(),
+                     f"{sign} {number(v.bar.limit)} {unit if v.bar.kind != 'ratio' else ''}".strip(),
+                     "met" if v.is_met else "MISSED"])
+    return rows
 
 
-def table(works, results):
-    lines = [f"{'':{MARGIN}} {'':12} {'median':>9} {'min':>9} {'max':>9}  unit"]
-    for work in works:
-        values = results[work.name]
-        for i, (key, figures) in enumerate(values.items()):
-            name = work.name if i == 0 else ""
-            row = " ".join(f"{number(x):>9}" for x in
-                           (statistics.median(figures), min(figures), max(figures)))
-            lines.append(f"{name:{MARGIN}} {key:12} {row}  {work.unit}")
-        for key, figures in ratios(work, values).items():
-            row = " ".join(f"{number(x):>9}" for x in
-                           (statistics.median(figures), min(figures), max(figures)))
-            lines.append(f"{'':{MARGIN}} {'ratio':12} {row}  sluice / {key}")
-    return "\n".join(lines)
+def figure_rows(lines, results, peers):
+    """All figures, a line of the report each, and sluice's ratio to the best peer."""
+    rows = [["part", "work", "unit", *peers, "sluice / best peer"]]
+    for line in lines:
+        figures = results.get(line.name, {})
+        if not any(figures.values()):
+            continue
+        best = best_peer(line, figures)
+        ratio = ratios(line, figures).get(best)
+        rows.append([line.name, line.title, line.unit,
+                     *(spread(figures[k]) if figures.get(k) else "-" for k in peers),
+                     spread(ratio) if ratio else "-"])
+    return rows
 
 
-def broken_bars(works, results):
-    """Sentences about sluice's figures over a bar that holds on any machine."""
-    return [f"{work.name}: {number(max(figures))} {work.unit}, the bar is {number(work.bar)}"
-            for work in works
-            if work.bar and (figures := results[work.name].get("sluice"))
-            and max(figures) >= work.bar]
+def as_text(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip()
+                     for row in rows)
 
 
-def write_json(path, facts, works, results):
-    document = dict(facts, works={
-        work.name: {
-            "title": work.title, "unit": work.unit, "bar": work.bar,
-            "peers": {key: summary(figures) for key, figures in results[work.name].items()},
-            "ratios": {key: summary(figures)
-                       for key, figures in ratios(work, results[work.name]).items()},
-        } for work in works})
-    path.write_text(json.dumps(document, indent=2) + "\n")
+def as_markdown(rows):
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def machine(facts):
+    lines = [f"{facts['processor']}, {facts['n_cores']} cores, kernel {facts['kernel']}, "
+             f"{facts['system']}"]
+    lines += [f"{key}: {text}" for key, text in facts["versions"].items()]
+    lines.append(f"cipher suites: {facts['cipher']}; key exchange X25519; "
+                 f"load of the machine before: {facts['load_average']:.1f}")
+    lines.append(f"tree {facts['tree']}, {facts['started']}, {facts['rounds']} rounds, "
+                 f"{facts['minutes']:.0f} minutes: `{facts['command']}`")
+    return lines
+
+
+def text(facts, lines, results):
+    parts = ["\n".join(machine(facts)), as_text(figure_rows(lines, results, facts["peers"]))]
+    bars = bar_rows(lines, results)
+    if len(bars) > 1:
+        parts.append(as_text(bars))
+    return "\n\n".join(parts)
+
+
+def markdown(facts, lines, results, has_plot):
+    parts = ["# Measured figures", "Written by `test/bench/run`; [README.md](README.md) says how to read "
+             "it. Less is better unless it is a throughput; a figure is the median (with minimum and "
+             "maximum) of the rounds.",
+             "\n".join(f"- {line}" for line in machine(facts))]
+    if has_plot:
+        parts.append("![sluice's figures over those of the best peer](results.svg)")
+    bars = bar_rows(lines, results)
+    if len(bars) > 1:
+        parts += ["## What is to be reached", as_markdown(bars)]
+    parts += ["## All figures", as_markdown(figure_rows(lines, results, facts["peers"]))]
+    return "\n\n".join(parts) + "\n"
+
+
+def document(facts, lines, results):
+    """For JSON: everything, of all rounds."""
+    works = {}
+    for line in lines:
+        figures = {k: v for k, v in results.get(line.name, {}).items() if v}
+        if figures:
+            works[line.name] = {
+                "title": line.title, "unit": line.unit,
+                "peers": {key: summary(values) for key, values in figures.items()},
+                "best_peer": best_peer(line, figures),
+                "ratios": {key: summary(values) for key, values in ratios(line, figures).items()},
+            }
+    bars = [{"work": v.line.name, "kind": v.bar.kind, "limit": v.bar.limit, "best_peer": v.best,
+             **summary(v.values), "is_met": v.is_met} for v in judge(lines, results)]
+    return json.dumps(dict(facts, works=works, bars=bars), indent=2) + "\n"
+
+
+def broken_bars(lines, results):
+    """Sentences about memory over its bar: that holds on any machine, whatever else runs there."""
+    return [f"{v.line.name}: {spread(v.values)}, the bar is {number(v.bar.limit)}"
+            for v in judge(lines, results) if v.line.is_memory and not v.is_met]
