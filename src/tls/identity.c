@@ -25,9 +25,8 @@
 
 #include "cause.h"
 #include "global.h"
+#include "keykind.h"
 #include "pem.h"
-
-#define RSA_MIN_BITS 2048
 
 struct sl_identity *sl_identity_new(void)
 {
@@ -79,52 +78,80 @@ static bool is_unknown_key(int ret)
 /* The kinds of keys that TLS 1.2 and 1.3 have signatures for, and that this library signs with. */
 static int check_key_kind(const mbedtls_pk_context *key, const char *path, struct sl_str *why)
 {
-    switch (mbedtls_pk_get_type(key)) {
-    case MBEDTLS_PK_RSA:
-        if (mbedtls_pk_get_bitlen(key) >= RSA_MIN_BITS)
-            return 0;
-        sl_str_addf(why, "%s: an RSA key of %zu bits is too small: 2048 at least", path,
-                    mbedtls_pk_get_bitlen(key));
+    if (sl_keykind_is_supported(key))
+        return 0;
+    sl_str_addf(why, "%s: ", path);
+    sl_keykind_refuse(key, why);
+    return SL_ERR_UNSUPPORTED;
+}
+
+/* mbedTLS could not read the first certificate of the text; `position` is its place in the file. */
+static int explain_certificate(const char *text, unsigned position, const char *path, int ret,
+                               struct sl_str *why)
+{
+    sl_str_addf(why, "%s: ", path);
+    if (position > 1)
+        sl_str_addf(why, "certificate number %u: ", position);
+    if (sl_keykind_refuse_certificate(text, why))
         return SL_ERR_UNSUPPORTED;
-    case MBEDTLS_PK_ECKEY:
-        switch (mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*key))) {
-        case MBEDTLS_ECP_DP_SECP256R1:
-        case MBEDTLS_ECP_DP_SECP384R1:
-        case MBEDTLS_ECP_DP_SECP521R1:
-            return 0;
-        default:
-            return refuse(why, path, "its elliptic curve is not supported: P-256, P-384 or P-521",
-                          SL_ERR_UNSUPPORTED);
-        }
-    default:
-        return refuse(why, path, "its kind of key is not supported: RSA or ECDSA",
-                      SL_ERR_UNSUPPORTED);
+    if (!is_unknown_key(ret)) {
+        sl_str_addz(why, "it is malformed");
+        return SL_ERR_INVALID;
     }
+    sl_str_addz(why, "it is signed with an algorithm that is not supported, ");
+    sl_keykind_signature(text, why);
+    sl_str_addz(why, "; supported are RSA and ECDSA with SHA-2");
+    return SL_ERR_UNSUPPORTED;
+}
+
+static int explain_key(const struct sl_pem *pem, const char *path, int ret, struct sl_str *why)
+{
+    sl_str_addf(why, "%s: ", path);
+    if (sl_keykind_refuse_private(pem->text, why))
+        return SL_ERR_UNSUPPORTED;
+    sl_str_addz(why, is_unknown_key(ret) ? "its kind of key is not supported: RSA or ECDSA"
+                                         : "its key is malformed");
+    return is_unknown_key(ret) ? SL_ERR_UNSUPPORTED : SL_ERR_INVALID;
+}
+
+/* One by one: mbedTLS's own loop skips what it cannot read, and a chain with a hole would reach
+   some clients and fail with others. */
+static int parse_certificates(struct sl_identity *identity, const char *text, const char *path,
+                              struct sl_str *why)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    static const char end[] = "-----END CERTIFICATE-----";
+    unsigned position = 0;
+    for (const char *p = strstr(text, begin); p; p = strstr(p + 1, begin)) {
+        mbedtls_pem_context block;
+        size_t n_used, n;
+        position++;
+        mbedtls_pem_init(&block);
+        int ret =
+            mbedtls_pem_read_buffer(&block, begin, end, (const unsigned char *)p, NULL, 0, &n_used);
+        if (ret == 0) {
+            const unsigned char *der = mbedtls_pem_get_buffer(&block, &n);
+            ret = mbedtls_x509_crt_parse_der(&identity->chain, der, n);
+        }
+        mbedtls_pem_free(&block);
+        if (sl_tls_is_memory(ret))
+            return refuse(why, path, "out of memory", SL_ERR_MEMORY);
+        if (ret != 0)
+            return explain_certificate(p, position, path, ret, why);
+    }
+    return 0;
 }
 
 static int parse_chain(struct sl_identity *identity, const struct sl_pem *pem, const char *path,
                        struct sl_str *why)
 {
-    if (!sl_pem_has(pem, "CERTIFICATE"))
+    if (!strstr(pem->text, "-----BEGIN CERTIFICATE-----"))
         return refuse(why, path, "there is no PEM certificate in it", SL_ERR_INVALID);
-    int ret =
-        mbedtls_x509_crt_parse(&identity->chain, (const unsigned char *)pem->text, pem->len + 1);
-    if (sl_tls_is_memory(ret))
-        return refuse(why, path, "out of memory", SL_ERR_MEMORY);
-    /* The parser skips certificates it cannot read and counts them: a chain with a hole would reach
-       some clients and fail with others. */
-    if (ret > 0) {
-        sl_str_addf(why, "%s: %d of its certificates cannot be read", path, ret);
-        return SL_ERR_INVALID;
-    }
-    if (ret < 0 && is_unknown_key(ret))
-        return refuse(why, path, "its kind of key or signature is not supported",
-                      SL_ERR_UNSUPPORTED);
-    if (ret < 0)
-        return refuse(why, path, "its certificate is malformed", SL_ERR_INVALID);
-
+    int err = parse_certificates(identity, pem->text, path, why);
+    if (err)
+        return err;
     const mbedtls_x509_crt *leaf = &identity->chain;
-    int err = check_key_kind(&leaf->pk, path, why);
+    err = check_key_kind(&leaf->pk, path, why);
     if (err)
         return err;
     if (mbedtls_x509_crt_check_key_usage(leaf, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) != 0)
@@ -152,11 +179,8 @@ static int parse_key(struct sl_identity *identity, const struct sl_pem *pem, con
                       "the key is encrypted, and nobody is there to type a passphrase: "
                       "store it without one",
                       SL_ERR_UNSUPPORTED);
-    if (ret != 0 && is_unknown_key(ret))
-        return refuse(why, path, "its kind of key is not supported: RSA or ECDSA",
-                      SL_ERR_UNSUPPORTED);
     if (ret != 0)
-        return refuse(why, path, "its key is malformed", SL_ERR_INVALID);
+        return explain_key(pem, path, ret, why);
     return check_key_kind(&identity->key, path, why);
 }
 

@@ -16,9 +16,9 @@ enum sl_key_type { SL_KEY_ECDSA, SL_KEY_RSA };
 /*
  * Reads a PEM chain (leaf first) and a PEM key. On failure writes a sentence that names the file
  * and what is wrong ("key does not belong to the certificate", "expired on ..." is not an error)
- * into out_why. 0 or SL_ERR_NOT_FOUND, SL_ERR_DENIED, SL_ERR_INVALID, SL_ERR_UNSUPPORTED (curve,
- * key smaller than 2048 bits), SL_ERR_MEMORY. *out_is_key tells which of the two files was at
- * fault.
+ * into out_why. 0 or SL_ERR_NOT_FOUND, SL_ERR_DENIED, SL_ERR_INVALID, SL_ERR_UNSUPPORTED (the
+ * kind of key: RSA of 2048 to 8192 bits and ECDSA on P-256, P-384, P-521 are served),
+ * SL_ERR_MEMORY. *out_is_key tells which of the two files was at fault.
  */
 int sl_identity_load(const char *cert_path, const char *key_path, struct sl_identity **out_identity,
                      bool *out_is_key, struct sl_str *out_why);

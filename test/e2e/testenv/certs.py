@@ -24,14 +24,17 @@ class Certs:
         openssl("req", "-x509", *new_key("ecdsa"), "-nodes", "-keyout", self.ca_key, "-out", self.ca,
                 "-days", "30", "-subj", "/CN=sluice test CA")
         self.ecdsa = self.leaf("ecdsa")
-        self._rsa = None
+        self._leaves = {"ecdsa": self.ecdsa}
+
+    def of(self, kind):
+        """The leaf with this kind of key. Made when it is first asked for: an RSA key takes a while."""
+        if kind not in self._leaves:
+            self._leaves[kind] = self.leaf(kind if isinstance(kind, str) else "-".join(kind), kind)
+        return self._leaves[kind]
 
     @property
     def rsa(self):
-        """Made when it is first asked for: an RSA key takes a while."""
-        if self._rsa is None:
-            self._rsa = self.leaf("rsa", kind="rsa")
-        return self._rsa
+        return self.of("rsa")
 
     def leaf(self, name, kind="ecdsa", names=NAMES, days=30):
         key, request = self.folder / f"{name}.key", self.folder / f"{name}.csr"
@@ -46,10 +49,14 @@ class Certs:
         return Leaf(str(certificate), str(key))
 
 
+KEYS = {"ecdsa": ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "rsa": ("rsa:2048",),
+        "p384": ("ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"),
+        "p521": ("ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"), "rsa3072": ("rsa:3072",)}
+
+
 def new_key(kind):
-    if kind == "rsa":
-        return ("-newkey", "rsa:2048")
-    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    """Arguments of openssl req: a kind of KEYS, or the arguments behind -newkey."""
+    return ("-newkey", *(KEYS[kind] if isinstance(kind, str) else kind))
 
 
 def openssl(*arguments, **options):

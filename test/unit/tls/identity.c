@@ -135,7 +135,7 @@ static void a_chain_with_a_hole_is_refused(void **state)
     char *second = chain + strlen(p256.cert);
     memset(strchr(second, '\n') + 1, 'A', 40);
     expect(load_texts(chain, p256.key), SL_ERR_INVALID, false,
-           "1 of its certificates cannot be read");
+           "certificate number 2: it is malformed");
 }
 
 static void encrypted_keys_are_refused(void **state)
@@ -154,19 +154,54 @@ static void weak_and_unknown_keys_are_refused(void **state)
 {
     static struct cert_pem pem;
     cert_make(&(struct cert_spec){.rsa_bits = 1024}, &pem);
-    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false, "1024 bits is too small");
-    expect(load_texts(rsa2048.cert, pem.key), SL_ERR_UNSUPPORTED, true, "1024 bits is too small");
+    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false,
+           "its key is RSA of 1024 bits; supported are RSA keys of 2048 to 8192 bits");
+    expect(load_texts(rsa2048.cert, pem.key), SL_ERR_UNSUPPORTED, true,
+           "its key is RSA of 1024 bits; supported are RSA keys of 2048 to 8192 bits");
     cert_make(&(struct cert_spec){.curve = MBEDTLS_ECP_DP_SECP256K1}, &pem);
-    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false, "curve is not supported");
-    expect(load_texts(p256.cert, pem.key), SL_ERR_UNSUPPORTED, true, "curve is not supported");
+    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false, "its key is ECDSA on");
+    expect(load_texts(p256.cert, pem.key), SL_ERR_UNSUPPORTED, true, "its key is ECDSA on");
     cert_make(&(struct cert_spec){.curve = MBEDTLS_ECP_DP_BP256R1}, &pem);
-    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false, "curve is not supported");
+    expect(load_texts(pem.cert, pem.key), SL_ERR_UNSUPPORTED, false, "its key is ECDSA on");
     /* An Ed25519 key, which is public: the seed of RFC 8032 7.1, test 1. */
     expect(load_texts(p256.cert,
                       "-----BEGIN PRIVATE KEY-----\n"
                       "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
                       "-----END PRIVATE KEY-----\n"),
-           SL_ERR_UNSUPPORTED, true, "kind of key is not supported");
+           SL_ERR_UNSUPPORTED, true, "its key is Ed25519; supported are");
+}
+
+/* Self-signed with Ed25519. */
+static const char odd_cert[] = "-----BEGIN CERTIFICATE-----\n"
+                               "MIIBUzCCAQWgAwIBAgIUeSAElNRD4eNmZk16/cklUnkwPmQwBQYDK2VwMBQxEjAQ\n"
+                               "BgNVBAMMCWxvY2FsaG9zdDAeFw0yNjExMjExNTIzNTNaFw0yNjEyMjExNTIzNTNa\n"
+                               "MBQxEjAQBgNVBAMMCWxvY2FsaG9zdDAqMAUGAytlcAMhABx2SjM6nnZC80H1/dXG\n"
+                               "SUe6JVJDkH75dEHYCPvn/9i3o2kwZzAdBgNVHQ4EFgQUmqjJjRhg3H1ZQqDpn7sk\n"
+                               "uawQqg0wHwYDVR0jBBgwFoAUmqjJjRhg3H1ZQqDpn7skuawQqg0wDwYDVR0TAQH/\n"
+                               "BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwBQYDK2VwA0EATm5CZD25UVCc\n"
+                               "5z29TjcLkdVNsk4Bddol0+pyNcDDq84CZgQI3vB56mDQI9gIu6F4YkPU24vp7zHy\n"
+                               "qx0VRkKqBw==\n"
+                               "-----END CERTIFICATE-----\n";
+
+/* What is looked up in certificates and keys that mbedTLS cannot read, may be anything. */
+static void damaged_odd_ones_do_no_harm(void **state)
+{
+    const char *const texts[] = {odd_cert, p256.key, rsa2048.key};
+    for (size_t i = 0; i < SL_N_ELEMENTS(texts); i++) {
+        static char bad[PEM_CAP];
+        size_t n = strlen(texts[i]), n_ends = i == 0 ? 26 : 30;
+        for (size_t at = 28; at + n_ends < n; at++) {
+            memcpy(bad, texts[i], n + 1);
+            if (bad[at] == '\n')
+                continue;
+            bad[at] = bad[at] == 'A' ? '/' : 'A';
+            struct outcome o = i == 0 ? load_texts(bad, p256.key) : load_texts(p256.cert, bad);
+            if (i == 0)
+                assert_int_not_equal(o.err, 0);
+            if (o.err)
+                assert_true(strlen(o.why) > 0);
+        }
+    }
 }
 
 static void certificates_that_may_not_serve_are_refused(void **state)
@@ -389,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_chain_with_a_hole_is_refused),
         cmocka_unit_test(encrypted_keys_are_refused),
         cmocka_unit_test(weak_and_unknown_keys_are_refused),
+        cmocka_unit_test(damaged_odd_ones_do_no_harm),
         cmocka_unit_test(certificates_that_may_not_serve_are_refused),
         cmocka_unit_test(expired_certificates_load),
         cmocka_unit_test(unreadable_files_are_told_apart),
