@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 static inline uint8_t fuzz_byte(struct sl_span *in)
 {
-    uint8_t byte = in->len ? (uint8_t)in->ptr[0] : 0;
+    uint8_t byte = in->ptr && in->len ? (uint8_t)in->ptr[0] : 0; /* gcc wants to see both */
     *in = sl_span_skip(*in, in->len ? 1 : 0);
     return byte;
 }
