@@ -31,9 +31,16 @@
 /* Writes below this are gathered until the end of the turn. */
 #define GATHER_BYTES 4096
 
+/* After a silence the first bytes go in small records: each is within the first window of any TCP
+   connection (RFC 6928), so it can be read when it comes. Short answers are one record all the
+   same.
+ */
+#define SILENCE_MS          1000
+#define SMALL_RECORD_BYTES  4000
+#define SMALL_RECORDS_BYTES 32768
+
 /* One thread runs one loop, and a buffer is in use only within one event. */
 static _Thread_local char plain_buffer[PLAIN_BYTES];
-static _Thread_local char record_buffer[SL_TLS_RECORD_BYTES];
 
 static bool is_closed(const struct sl_channel *ch)
 {
@@ -471,14 +478,37 @@ void sl_channel_resume(struct sl_channel *ch)
 
 /* ---- writing ---- */
 
-/* Encrypts what is staged, as one record after another. */
+/* How long the next record may be. A long one can be read only when its last segment has come:
+   after a silence, when the connection's window is small, that takes round trips. */
+static size_t record_bytes(struct sl_channel *ch)
+{
+    uint32_t now_ms = (uint32_t)sl_loop_now_ms(ch->loop);
+
+    if (now_ms - ch->wrote_ms >= SILENCE_MS)
+        ch->n_burst = 0;
+    ch->wrote_ms = now_ms;
+    return ch->n_burst < SMALL_RECORDS_BYTES ? SMALL_RECORD_BYTES : SL_TLS_RECORD_BYTES;
+}
+
+static int encrypt(struct sl_channel *ch, struct sl_span plain)
+{
+    ch->n_out += plain.len;
+    if (ch->n_burst < SMALL_RECORDS_BYTES)
+        ch->n_burst += (uint32_t)plain.len;
+    return sl_tls_session_write(ch->session, plain);
+}
+
+/* What is staged, as one record after another. A chunk has room for a whole one. */
 static int encrypt_stage(struct sl_channel *ch)
 {
+    struct sl_span staged;
     int err = 0;
-    while (err == 0 && ch->stage.n_bytes > 0) {
-        size_t n = sl_chunkq_take(&ch->stage, record_buffer, sizeof(record_buffer));
-        err = sl_tls_session_write(ch->session, sl_span(record_buffer, n));
-        ch->n_out += n;
+
+    while (err == 0 && sl_chunkq_peek(&ch->stage, &staged, 1) > 0) {
+        size_t n = record_bytes(ch);
+        n = n < staged.len ? n : staged.len;
+        err = encrypt(ch, sl_span(staged.ptr, n));
+        sl_chunkq_consume(&ch->stage, n);
     }
     return err;
 }
@@ -525,15 +555,14 @@ static int write_tls(struct sl_channel *ch, struct sl_span span)
 {
     int err = 0;
     while (err == 0 && span.len > 0) {
-        size_t n = SL_TLS_RECORD_BYTES;
+        size_t n_record = record_bytes(ch), n = n_record;
         if (ch->stage.n_bytes == 0 && span.len >= n) {
-            err = sl_tls_session_write(ch->session, sl_span(span.ptr, n));
-            ch->n_out += n;
+            err = encrypt(ch, sl_span(span.ptr, n));
         } else {
             n = ch->stage.n_bytes < n ? n - ch->stage.n_bytes : 0;
             n = n < span.len ? n : span.len;
             err = sl_chunkq_append(&ch->stage, sl_span(span.ptr, n));
-            if (err == 0 && ch->stage.n_bytes >= SL_TLS_RECORD_BYTES)
+            if (err == 0 && ch->stage.n_bytes >= n_record)
                 err = encrypt_stage(ch);
         }
         span = sl_span_skip(span, n);

@@ -102,6 +102,67 @@ static void a_client_silent_after_the_server_hello_is_gone_at_tls_handshake(void
     sim_close(&s);
 }
 
+/* Plaintext bytes of each record that the client has not yet looked at (TLS 1.3). */
+static size_t records_of(const struct tls_client *t, size_t *out_bytes, size_t max)
+{
+    struct sl_span wire = fake_wire_received(t->wire);
+    size_t n = 0;
+
+    while (wire.len >= 5) {
+        size_t n_body = (size_t)(unsigned char)wire.ptr[3] << 8 | (unsigned char)wire.ptr[4];
+        assert_true(n < max && wire.len >= 5 + n_body);
+        out_bytes[n++] = n_body - 17; /* content type and tag */
+        wire = sl_span_skip(wire, 5 + n_body);
+    }
+    assert_int_equal(wire.len, 0);
+    return n;
+}
+
+/* Its records, as above. */
+static size_t answer(struct sim *s, struct tls_client *t, size_t n_body, size_t *out_bytes,
+                     size_t max)
+{
+    char head[64];
+
+    tls_client_say(s, t, SL_SPAN("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    struct fake_wire *u = sim_up(s, 1);
+    snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n_body);
+    fake_wire_send(u, sl_span_str(head));
+    sim_say_n(s, u, n_body);
+    size_t n = records_of(t, out_bytes, max);
+    tls_client_settle(s, t);
+    return n;
+}
+
+static void records_are_short_after_a_silence_and_then_long(void **state)
+{
+    enum { N_BODY = 300000, SHORT = 4000, N_SHORT = 9, MAX = 100 };
+    size_t bytes[MAX], n;
+    struct sim s;
+    struct tls_client t;
+
+    sim_open(&s, &tls);
+    open_client(&s, &t, false);
+    assert_int_equal(answer(&s, &t, 1024, bytes, MAX), 1); /* head and body in one */
+    for (int silence = 0; silence < 2; silence++) {
+        n = answer(&s, &t, N_BODY, bytes, MAX);
+        for (size_t i = 0; i < N_SHORT - 1; i++)
+            assert_int_equal(bytes[i], SHORT);
+        size_t n_parts = 0; /* what is no whole record: at most one for each read, and the last */
+        for (size_t i = N_SHORT; i < n; i++)
+            n_parts += bytes[i] != SL_TLS_RECORD_BYTES;
+        assert_true(n_parts <= 2);
+        n = answer(&s, &t, N_BODY, bytes, MAX);
+        assert_int_equal(bytes[0], SL_TLS_RECORD_BYTES); /* it was not silent */
+        sim_advance(&s, 1100);
+        n = answer(&s, &t, 3000, bytes, MAX);
+        assert_int_equal(n, 1);
+        sim_advance(&s, 1100);
+    }
+    tls_client_free(&t);
+    sim_close(&s);
+}
+
 static void bodies_pass_both_ways_within_bounded_memory(void **state)
 {
     enum { N = 2000000 };
@@ -124,7 +185,7 @@ static void bodies_pass_both_ways_within_bounded_memory(void **state)
     sim_say_n(&s, u, N);
     assert_true(fake_wire_unread(u) > N / 2);
     /* Both queues, both leftovers, the stage of a record; each with a chunk begun at its end. */
-    assert_true(s.max_chunks <= 4 * (65536 + 65536 + 65536) / SL_CHUNK_ROOM + 8);
+    assert_true(s.max_chunks <= 4 * (2 * 65536 + SL_TCP_READ_BYTES) / SL_CHUNK_ROOM + 8);
     fake_wire_slow(u, false);
     tls_client_settle(&s, &t);
     assert_true(sim_n_got(u) > N);
@@ -367,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_client_silent_after_its_handshake_is_ended_at_request_start),
         cmocka_unit_test(empty_records_are_no_start_of_a_request),
         cmocka_unit_test(a_client_silent_after_the_server_hello_is_gone_at_tls_handshake),
+        cmocka_unit_test(records_are_short_after_a_silence_and_then_long),
         cmocka_unit_test(bodies_pass_both_ways_within_bounded_memory),
         cmocka_unit_test(an_end_is_told_from_a_cut),
         cmocka_unit_test(an_idle_client_is_ended_with_close_notify),

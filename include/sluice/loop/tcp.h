@@ -17,8 +17,8 @@
 #include <sluice/base/chunkq.h>
 #include <sluice/base/err.h>
 
-#define SL_TCP_READ_BYTES 65536
-#define SL_TCP_HIGH_BYTES 65536 /* marks of `out` */
+#define SL_TCP_READ_BYTES (5 * 16383) /* of body, it becomes whole TLS records */
+#define SL_TCP_HIGH_BYTES 65536       /* marks of `out` */
 #define SL_TCP_LOW_BYTES  16384
 
 struct sl_loop;

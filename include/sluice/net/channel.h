@@ -76,6 +76,8 @@ struct sl_channel {
     bool is_paused, is_reading, must_resume, must_flush;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
+    uint32_t wrote_ms; /* TLS: when a record was last made, the low bits of the loop's time */
+    uint32_t n_burst;  /* TLS: plaintext bytes since the last silence, while that matters */
     uint64_t n_raw_in; /* bytes received from the socket */
     uint64_t n_in;     /* plaintext bytes delivered */
     uint64_t n_out;    /* plaintext bytes encrypted (TLS only) */
