@@ -30,10 +30,10 @@ class Suites:
         self.source = pathlib.Path(options.source).resolve()
         self.work = pathlib.Path(options.work).resolve()
         self.cc = shlex.split(options.cc)
-        self.includes = [a for a in options.args if not a.endswith((".a", ".so"))]
+        self.libraries = [a for a in options.args if a.endswith((".a", ".so")) or a.startswith("-l")]
+        self.includes = [a for a in options.args if a not in self.libraries]
         self.includes += [f"-I{self.source / d}" for d in
                           ("tests/include", "framework/tests/include", "tests")]
-        self.libraries = [a for a in options.args if a.endswith((".a", ".so"))]
         self.work.mkdir(parents=True, exist_ok=True)
 
     def compile(self, source, output, *more):
