@@ -35,6 +35,15 @@ def binary():
     return str(path)
 
 
+def sanitizer():
+    """"asan", "tsan", or None: with what the binary was built."""
+    program = pathlib.Path(binary()).read_bytes()
+    for name in ("asan", "tsan"):
+        if f"__{name}_init".encode() in program:
+            return name
+    return None
+
+
 def environment(folder):
     """Sanitizers write to files, and find leaks."""
     result = dict(os.environ)
