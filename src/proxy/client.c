@@ -26,6 +26,8 @@
 #include "expiry.h"
 #include "upstream.h"
 
+#define STANDSTILL_MS 100 /* uncharged time that is worth giving back */
+
 /* It goes so that another may come. */
 static void evict(struct sl_place *victim)
 {
@@ -134,20 +136,39 @@ static void on_proxied(void *owner, const struct sl_addr *source)
     sl_client_await_from_accept(c, SL_PHASE_FIRST_BYTE);
 }
 
+/* Time in which we stood still (a stopped process, a starved machine) is charged to nobody (law 3).
+   Elsewhere one more look before an expiry is enough: what was owed has arrived. A handshake is a
+   conversation: who spoke meanwhile, and hears from us only now, gets the time back to answer. */
+static void excuse_standstill(struct sl_client *c)
+{
+    uint64_t elapsed_ms = sl_client_now_ms(c) - c->accepted_ms;
+    uint64_t charged_ms = sl_loop_charge_ms(c->proxy->loop) - c->accepted_charge_ms;
+
+    if (!sl_deadline_is_armed(&c->deadline) ||
+        elapsed_ms < charged_ms + c->excused_ms + STANDSTILL_MS)
+        return;
+    c->limit_ms += elapsed_ms - charged_ms - c->excused_ms;
+    c->excused_ms = elapsed_ms - charged_ms;
+    sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms, c->limit_ms);
+}
+
 static void on_first_byte(void *owner)
 {
     struct sl_client *c = owner;
 
     sl_client_end_phase_well(c);
     sl_crowd_first_byte(&c->proxy->crowd, &c->place);
-    if (c->has_tls)
+    if (c->has_tls) {
         sl_client_await_from_accept(c, SL_PHASE_TLS_HANDSHAKE);
+        excuse_standstill(c);
+    }
 }
 
 static void on_answered(void *owner)
 {
     struct sl_client *c = owner;
     sl_crowd_answered(&c->proxy->crowd, &c->place);
+    excuse_standstill(c);
 }
 
 static enum sl_handshake_end handshake_end_of(int err)
@@ -315,6 +336,7 @@ static struct sl_client *make(struct sl_proxy *proxy, size_t index)
     c->has_tls = c->listener->tls_server != NULL;
     c->phase = SL_PHASE_NONE;
     c->accepted_ms = sl_client_now_ms(c);
+    c->accepted_charge_ms = sl_loop_charge_ms(proxy->loop);
     sl_deadline_init(&c->deadline, proxy->loop, on_deadline);
     return c;
 }

@@ -64,6 +64,8 @@ struct sl_client {
     uint64_t phase_since_ms;
     uint64_t limit_ms; /* in force for the deadline: under pressure less than configured */
     uint64_t accepted_ms, began_ms; /* began: first byte of the present request */
+    uint64_t accepted_charge_ms; /* accepted_ms by the clock of what a peer may be charged with */
+    uint64_t excused_ms;         /* standstills that its handshake has been given back */
     uint64_t linger_until_ms, n_lingered;
     uint64_t n_requests;
     uint64_t n_in_counted, n_out_counted;

@@ -227,6 +227,48 @@ static void bytes_that_had_arrived_before_an_expiry_is_acted_on_count(void **sta
     sim_close(&s);
 }
 
+/* A handshake takes two turns of the client; in between it needs our answer. */
+static void a_handshake_is_not_charged_while_the_loop_stands_still(void **state)
+{
+    struct sim s;
+    sim_open(&s, &tls);
+    struct fake_wire *c = sim_connect(&s, NULL);
+    sim_advance(&s, 2000);
+    fake_wire_send(c, SL_SPAN("\x16\x03\x01\x02\x00\x01")); /* came while we stood still */
+    fake_stall(s.loop, 60000);
+    sim_settle(&s);
+    assert_state(c, FAKE_OPEN);
+    assert_int_equal(2000 + sim_until_closed(&s, c, 20000), 7000);
+    assert_expired_only(&s, SL_PHASE_TLS_HANDSHAKE);
+    sim_close(&s);
+}
+
+static void what_stood_still_after_a_clients_word_is_not_given_to_the_client(void **state)
+{
+    struct sim s;
+    sim_open(&s, &tls);
+    struct fake_wire *c = sim_connect(&s, NULL);
+    sim_say(&s, c, "\x16\x03\x01");
+    fake_stall(s.loop, 60000);
+    sim_settle(&s);
+    assert_true(fake_wire_is_closed(c));
+    assert_expired_only(&s, SL_PHASE_TLS_HANDSHAKE);
+    sim_close(&s);
+}
+
+static void a_silent_client_is_not_excused(void **state)
+{
+    struct sim s;
+    sim_open(&s, &tls);
+    struct fake_wire *c = sim_connect(&s, NULL);
+    sim_settle(&s);
+    fake_stall(s.loop, 60000);
+    sim_settle(&s);
+    assert_state(c, FAKE_RESET);
+    assert_expired_only(&s, SL_PHASE_FIRST_BYTE);
+    sim_close(&s);
+}
+
 static void an_idle_client_is_ended_at_keepalive(void **state)
 {
     struct sim s;
@@ -283,6 +325,9 @@ int main(void)
         cmocka_unit_test(a_trickled_header_is_answered_408_at_request_header),
         cmocka_unit_test(a_slow_but_timely_opening_is_served),
         cmocka_unit_test(bytes_that_had_arrived_before_an_expiry_is_acted_on_count),
+        cmocka_unit_test(a_handshake_is_not_charged_while_the_loop_stands_still),
+        cmocka_unit_test(what_stood_still_after_a_clients_word_is_not_given_to_the_client),
+        cmocka_unit_test(a_silent_client_is_not_excused),
         cmocka_unit_test(an_idle_client_is_ended_at_keepalive),
         cmocka_unit_test(shadow_mode_counts_and_cuts_nothing),
     };

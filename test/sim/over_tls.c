@@ -55,6 +55,39 @@ static void a_request_is_served_in_any_pieces(void **state)
     }
 }
 
+/* n_first: how much of the hello is there before the loop stands still. */
+static void expect_served_after_a_standstill(size_t n_first)
+{
+    for (int is_tls12 = 0; is_tls12 < 2; is_tls12++) {
+        struct sim s;
+        struct tls_client t;
+        sim_open(&s, &tls);
+        fake_pieces(s.loop, n_first);
+        tls_client_init(&t, sim_connect(&s, NULL), is_tls12);
+        sim_settle(&s);
+        sim_advance(&s, 1000);
+        tls_client_turn(&t);
+        if (n_first)
+            fake_turn(s.loop);
+        fake_stall(s.loop, 60000);
+        tls_client_settle(&s, &t);
+        assert_true(t.is_open);
+        assert_int_equal(sim_expired_all(&s), 0);
+        tls_client_free(&t);
+        sim_close(&s);
+    }
+}
+
+static void a_handshake_whose_hello_came_while_the_loop_stood_still_is_served(void **state)
+{
+    expect_served_after_a_standstill(0);
+}
+
+static void a_handshake_whose_hello_ended_while_the_loop_stood_still_is_served(void **state)
+{
+    expect_served_after_a_standstill(150);
+}
+
 static void a_client_silent_after_its_handshake_is_ended_at_request_start(void **state)
 {
     struct sim s;
@@ -425,6 +458,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_served_in_any_pieces),
+        cmocka_unit_test(a_handshake_whose_hello_came_while_the_loop_stood_still_is_served),
+        cmocka_unit_test(a_handshake_whose_hello_ended_while_the_loop_stood_still_is_served),
         cmocka_unit_test(a_client_silent_after_its_handshake_is_ended_at_request_start),
         cmocka_unit_test(empty_records_are_no_start_of_a_request),
         cmocka_unit_test(a_client_silent_after_the_server_hello_is_gone_at_tls_handshake),
