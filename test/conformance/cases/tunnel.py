@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tunnel: after a 101 both sides may speak, and nobody owes the other anything but a sign of life."""
+from case import SWITCHED, case, cut, lives
+
+WANT = {"by": "any", "blame": "", "phase": "tunnel"}
+
+
+async def switch(c):
+    one = await c.client()
+    await one.send(c.upgrade())
+    up = await c.upstream()
+    await up.send(SWITCHED)
+    await one.until(lambda: 101 in one.http.interim, 6 * c.t)
+    one.is_tunnel = up.is_tunnel = True
+    up.listen()
+    c.zero()
+    return one, up
+
+
+@case("tunnel/silent", cut(**WANT), hand=True)
+async def _(c):
+    """Neither side says anything after the 101."""
+    await switch(c)
+
+
+@case("tunnel/silent_after_talk", cut(**WANT), hand=True)
+async def _(c):
+    """Both speak for 1.5 T, then neither."""
+    one, up = await switch(c)
+    async for _ in c.ticks(0.5, lasting=1.5):
+        await one.send(b"ping")
+        await up.send(b"pong")
+    await one.send(b"last")
+    c.zero()
+
+
+@case("tunnel/the_client_speaks", lives(), hand=True)
+async def _(c):
+    """One byte from the client each 0.7 T, for 3.5 T; nothing from the upstream."""
+    one, up = await switch(c)
+    async for _ in c.ticks(0.7, lasting=3.5):
+        await one.send(b"x")
+    await up.until(lambda: len(up.plain) >= 5, c.t)
+
+
+@case("tunnel/the_upstream_speaks", lives(), hand=True)
+async def _(c):
+    """One byte from the upstream each 0.7 T, for 3.5 T; nothing from the client."""
+    one, up = await switch(c)
+    async for _ in c.ticks(0.7, lasting=3.5):
+        await up.send(b"x")
+    await one.until(lambda: len(one.plain) >= 5, c.t)
+
+
+@case("tunnel/not_read", cut(1, 1.3, **WANT), hand=True)
+async def _(c):
+    """The upstream pours, the client reads nothing and says nothing."""
+    one = await c.slow_reader()
+    await one.send(c.upgrade())
+    up = await c.upstream()
+    await up.send(SWITCHED)
+    await one.sip(1)
+    up.is_tunnel = True
+    c.zero()
+
+    async def pour():
+        while True:
+            await up.send(bytes(65536))
+    c.meanwhile(pour())
