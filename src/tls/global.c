@@ -23,6 +23,7 @@
 #include <psa/crypto.h>
 
 #ifdef SL_MBEDTLS_HOOKED
+#include "buffers.h"
 #include "crypto/backend.h"
 #endif
 #include "global.h"
@@ -124,6 +125,7 @@ void sl_tls_global_fini(void)
     pthread_key_delete(drbg_key);
     mbedtls_psa_crypto_free();
 #ifdef SL_MBEDTLS_HOOKED
+    sl_buffers_free();
     sl_crypto_thread_end();
 #endif
 }

@@ -40,11 +40,12 @@
 
 #include <mbedtls_inside.h>
 
+#include "buffers.h"
 #include "crypto/backend.h"
 #include "session.h"
 
 #if defined(MBEDTLS_USE_PSA_CRYPTO) || defined(MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH) ||              \
-    defined(MBEDTLS_SSL_EARLY_DATA)
+    defined(MBEDTLS_SSL_EARLY_DATA) || defined(MBEDTLS_PLATFORM_MEMORY)
 #error "records.c does without these options of mbedTLS"
 #endif
 
@@ -66,6 +67,7 @@ _Static_assert(MBEDTLS_SSL_SEQUENCE_NUMBER_LEN == SEQ_BYTES, "sequence numbers")
 _Static_assert(MBEDTLS_SSL_IN_BUFFER_LEN >=
                    SEQ_BYTES + HEAD_BYTES + IV_BYTES + MAX_INNER_BYTES + TAG_BYTES,
                "a record of any length that is taken here fits into mbedTLS's buffer");
+_Static_assert(MBEDTLS_SSL_IN_BUFFER_LEN == MBEDTLS_SSL_OUT_BUFFER_LEN, "one kind of buffer");
 _Static_assert(HEAD_BYTES + SEQ_BYTES + SL_TLS_RECORD_BYTES + TAG_BYTES + 1 <= SL_CHUNK_ROOM,
                "a record fits into a chunk");
 
@@ -76,7 +78,7 @@ static int wake_in(struct sl_tls_session *s)
     ssl_context *ssl = &s->ssl;
     if (ssl->in_buf)
         return 0;
-    ssl->in_buf = mbedtls_calloc(1, MBEDTLS_SSL_IN_BUFFER_LEN);
+    ssl->in_buf = sl_buffer_take(MBEDTLS_SSL_IN_BUFFER_LEN);
     if (!ssl->in_buf)
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
     mbedtls_ssl_reset_in_pointers(ssl);
@@ -93,7 +95,7 @@ static void sleep_in(struct sl_tls_session *s)
     if (s->records.has_secrets)
         mbedtls_platform_zeroize(ssl->in_buf, MBEDTLS_SSL_IN_BUFFER_LEN);
     s->records.has_secrets = false;
-    mbedtls_free(ssl->in_buf);
+    sl_buffer_give(ssl->in_buf);
     ssl->in_buf = ssl->in_hdr = ssl->in_len = ssl->in_iv = ssl->in_msg = NULL;
     ssl->in_ctr = s->records.in_seq;
     ssl->in_msglen = ssl->in_hslen = 0;
@@ -104,7 +106,7 @@ static int wake_out(struct sl_tls_session *s)
     ssl_context *ssl = &s->ssl;
     if (ssl->out_buf)
         return 0;
-    ssl->out_buf = mbedtls_calloc(1, MBEDTLS_SSL_OUT_BUFFER_LEN);
+    ssl->out_buf = sl_buffer_take(MBEDTLS_SSL_OUT_BUFFER_LEN);
     if (!ssl->out_buf)
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
     mbedtls_ssl_reset_out_pointers(ssl);
@@ -117,7 +119,8 @@ static void sleep_out(struct sl_tls_session *s)
     ssl_context *ssl = &s->ssl;
     if (!ssl->out_buf || ssl->out_left > 0)
         return;
-    mbedtls_zeroize_and_free(ssl->out_buf, MBEDTLS_SSL_OUT_BUFFER_LEN);
+    mbedtls_platform_zeroize(ssl->out_buf, MBEDTLS_SSL_OUT_BUFFER_LEN);
+    sl_buffer_give(ssl->out_buf);
     ssl->out_buf = ssl->out_ctr = ssl->out_hdr = ssl->out_len = ssl->out_iv = ssl->out_msg = NULL;
 }
 

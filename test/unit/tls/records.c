@@ -5,6 +5,7 @@
  * not application data; numbers and their end; and what a session that rests costs.
  */
 #include <malloc.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -461,6 +462,8 @@ static void empty_records_are_borne_three_times_in_a_row(void **state)
         for (int round = 0; round < 3; round++) {
             for (int i = 0; i < 3; i++)
                 client_send(&p, MBEDTLS_SSL_MSG_APPLICATION_DATA, "", 0);
+            if (round > 0) /* or all of it is there at once */
+                assert_reads(&p, "", SL_ERR_AGAIN);
             client_say(&p, "words");
             assert_reads(&p, "words", SL_ERR_AGAIN);
         }
@@ -652,6 +655,7 @@ static void random_conversations_keep_every_byte(void **state)
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t alignment, size_t n);
 void __libc_free(void *p);
 
 static size_t n_heap_bytes;
@@ -668,14 +672,31 @@ static void *uncounted(void *p)
     return p;
 }
 
+/* Large blocks of the test that wants to look into them. */
+static struct sl_span large[16];
+static size_t n_large;
+static bool is_noting;
+
+static void *noted(void *p, size_t n)
+{
+    if (p && is_noting && n >= 16384 && n_large < SL_N_ELEMENTS(large))
+        large[n_large++] = sl_span(p, n);
+    return counted(p);
+}
+
 void *malloc(size_t n)
 {
-    return counted(__libc_malloc(n));
+    return noted(__libc_malloc(n), n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return counted(__libc_calloc(n, size));
+    return noted(__libc_calloc(n, size), n * size);
+}
+
+void *aligned_alloc(size_t alignment, size_t n)
+{
+    return counted(__libc_memalign(alignment, n));
 }
 
 void *realloc(void *p, size_t n)
@@ -756,17 +777,95 @@ static void buffers_are_there_only_while_they_are_needed(void **state)
     }
 }
 
+static bool is_in_large_blocks(const char *text)
+{
+    for (size_t i = 0; i < n_large; i++)
+        if (memmem(large[i].ptr, large[i].len, text, strlen(text)))
+            return true;
+    return false;
+}
+
+/* First of all tests here, so that the buffers come from malloc; they are kept, so that they may
+   be looked into. */
+static void plaintext_is_forgotten(void **state)
+{
+    static const char text[] = "nobody else shall know this";
+    struct pair p;
+    char got[64];
+    is_noting = true;
+    connect_with(&p, &kinds[3]);
+    client_say(&p, text);
+    struct sl_span in = sl_span(p.to_server.ptr, p.to_server.len);
+    /* mbedTLS decrypts in place what the caller has no room for. */
+    assert_int_equal(sl_tls_session_read(p.session, &in, got, 1), 1);
+    is_noting = false;
+    assert_true(n_large > 0 && is_in_large_blocks("shall know"));
+    bytes_drop(&p.to_server, p.to_server.len);
+    assert_int_equal(pair_server_read(&p, got, sizeof(got)), sizeof(text) - 2);
+    assert_false(is_in_large_blocks("shall know"));
+    /* Its own zeroising of what is fetched is no help to what is not application data. */
+    client_send(&p, MBEDTLS_SSL_MSG_HANDSHAKE, "\x18\x00\x00\x10nobody else shal", 20);
+    is_noting = true;
+    assert_int_equal(pair_server_read(&p, got, sizeof(got)), SL_ERR_TLS_PROTOCOL);
+    is_noting = false;
+    assert_false(is_in_large_blocks("else shal"));
+    pair_close(&p);
+}
+
+enum { N_BURST = 40, N_BUFFER_BYTES = 16384 };
+
+static size_t n_kept_bytes;
+
+/* Many sessions at once, each with a part of a record. */
+static void *burst(void *unused)
+{
+    static struct pair pairs[N_BURST];
+    size_t n_before = heap_bytes();
+    for (int i = 0; i < N_BURST; i++) {
+        char byte;
+        connect_with(&pairs[i], &kinds[3]);
+        client_say(&pairs[i], "words");
+        struct sl_span in = sl_span(pairs[i].to_server.ptr, 8);
+        assert_int_equal(sl_tls_session_read(pairs[i].session, &in, &byte, 1), SL_ERR_AGAIN);
+    }
+    assert_true(heap_bytes() > n_before + N_BURST * N_BUFFER_BYTES);
+    for (int i = 0; i < N_BURST; i++) {
+        bytes_drop(&pairs[i].to_server, 8);
+        assert_reads(&pairs[i], "words", SL_ERR_AGAIN);
+    }
+    for (int i = 0; i < N_BURST; i++)
+        pair_close(&pairs[i]);
+    n_kept_bytes = heap_bytes() - n_before;
+    return NULL;
+}
+
+static void few_buffers_are_kept_and_go_with_their_thread(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t n_before = heap_bytes();
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, burst, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_in_range(n_kept_bytes, N_BUFFER_BYTES, 10 * N_BUFFER_BYTES);
+        if (i > 0) /* the first one leaves what the process keeps */
+            assert_true(heap_bytes() < n_before + N_BUFFER_BYTES);
+    }
+}
+
+#define FIRST_TESTS cmocka_unit_test(plaintext_is_forgotten),
 #define COST_TESTS                                                                                 \
-    cmocka_unit_test(a_session_at_rest_is_small),                                                  \
+    cmocka_unit_test(few_buffers_are_kept_and_go_with_their_thread),                               \
+        cmocka_unit_test(a_session_at_rest_is_small),                                              \
         cmocka_unit_test(buffers_are_there_only_while_they_are_needed),
 #else
+#define FIRST_TESTS
 #define COST_TESTS
 #endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_length_goes_up),
+        FIRST_TESTS cmocka_unit_test(every_length_goes_up),
         cmocka_unit_test(every_length_goes_down),
         cmocka_unit_test(the_head_of_a_record_is_as_the_version_wants_it),
         cmocka_unit_test(records_may_be_cut_anywhere),
