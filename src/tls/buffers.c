@@ -34,7 +34,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
 static _Thread_local struct kept *first;
-static _Thread_local unsigned n_kept;
+static _Thread_local int n_kept;
 static _Thread_local bool is_told; /* the destructor knows of this thread */
 
 void sl_buffers_free(void)
