@@ -29,8 +29,12 @@ class Unpacked:
         self.suite, self.root = suite, folder / "root"
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            download(suite, folder)
-            unpack(folder)
+            try:
+                download(suite, folder)
+                unpack(folder)
+            except BenchError as e:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise BenchError(f"nginx and haproxy cannot be had from {suite}: {e}") from None
             (folder / "complete").touch()
         self.loader = self._loader()
         self.libraries = ":".join(str(p) for p in sorted(self.root.glob("usr/lib/*-linux-gnu*"))

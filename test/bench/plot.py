@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plot of a run, an SVG of its own: what sluice needs relative to the best peer, and what attacks
-do to the lawful clients of each proxy. Both scales are logarithmic, so that half and double are
+do to the lawful clients of each proxy. The scales are logarithmic, so that half and double are
 equally far from 1."""
 import math
 import statistics
@@ -15,40 +15,45 @@ GOOD, BAD, INK, GREY, FAINT = "#0f766e", "#c2410c", "#1f2937", "#6b7280", "#e5e7
 PEER_COLOURS = {"sluice": GOOD, "nginx": "#2563eb", "nginx-tuned": "#60a5fa",
                 "haproxy": "#9333ea", "haproxy-tuned": "#c084fc"}
 FONT = "font-family='Inter,Segoe UI,Helvetica,Arial,DejaVu Sans,sans-serif'"
-GROUPS = (
+PANELS = ((
     ("CPU time: a new connection, one request, close",
      ("full-ecdsa", "full-rsa", "resumed", "full-ecdsa-12", "full-rsa-12", "resumed-12")),
     ("CPU time: requests on a connection", ("small", "medium")),
     ("CPU time: bodies", ("download", "upload", "upload-chunked")),
+), (
     ("Resident memory per connection", ("silent", "stalled", "idle", "idle-12")),
-)
+))
 ATTACK_ROWS = (("held-throughput", "throughput"), ("held-p50", "p50"), ("held-p99", "p99"),
                ("flood-throughput", "throughput"), ("flood-p50", "p50"), ("flood-p99", "p99"))
 
 
 class Axis:
-    """Logarithmic, from LEFT to WIDTH - RIGHT, with 1 on it."""
+    """Logarithmic, from LEFT to WIDTH - RIGHT, with 1 on it and room at both ends."""
 
     def __init__(self, values):
-        # Whole powers of two with a little room.
-        self.low = math.floor(math.log2(min([*values, 0.5])) - 0.1)
-        self.high = math.ceil(math.log2(max([*values, 2])) + 0.1)
+        self.low = math.log2(min([*values, 0.6])) - 0.15
+        self.high = math.log2(max([*values, 1.4])) + 0.15
 
     def x(self, value):
         share = (math.log2(value) - self.low) / (self.high - self.low)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
+    def ticks(self):
+        if self.high - self.low <= 3.5:
+            return [t for t in (0.25, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4)
+                    if self.low <= math.log2(t) <= self.high]
+        step = 1 + int(self.high - self.low) // 9
+        return [2.0 ** p for p in range(math.ceil(self.low), math.floor(self.high) + 1)
+                if p % step == 0]
+
     def draw(self, top, bottom):
-        step = 1 + (self.high - self.low) // 9
         parts = []
-        for power in range(self.low, self.high + 1):
-            if power % step:
-                continue
-            x = self.x(2.0 ** power)
-            name = f"{2 ** power}x" if power >= 0 else f"1/{2 ** -power}"
-            colour, width = (INK, 1.5) if power == 0 else (FAINT, 1)
+        for tick in self.ticks():
+            x = self.x(tick)
+            name = f"1/{1 / tick:g}" if tick <= 1 / 8 else f"{tick:g}x"
+            colour, width = (INK, 1.5) if tick == 1 else (FAINT, 1)
             parts += [line(x, top, x, bottom, colour, width),
-                      label(x, bottom + 16, "equal" if power == 0 else name, GREY, 11, "middle")]
+                      label(x, bottom + 16, "equal" if tick == 1 else name, GREY, 11, "middle")]
         return parts
 
 
@@ -79,11 +84,11 @@ def diamond(x, y):
             f"stroke-width='1'/>")
 
 
-def compared(lines, results):
+def compared(panel, lines, results):
     """[(heading, [(line, best peer, ratios)])] of what there is to draw."""
     by_name = {x.name: x for x in lines}
     groups = []
-    for heading, names in GROUPS:
+    for heading, names in panel:
         rows = []
         for name in names:
             figures = results.get(name, {})
@@ -161,13 +166,16 @@ def attack_panel(results, peers, top):
 
 def svg(facts, lines, results):
     """The plot, or None when nothing was compared."""
-    groups = compared(lines, results)
     marks, y = [], 84
-    if groups:
-        marks, y = ratio_panel(groups, results, y)
-    attack_marks, end = attack_panel(results, facts["peers"], y + (24 if groups else 0))
-    if not groups and not attack_marks:
+    for panel in PANELS:
+        groups = compared(panel, lines, results)
+        if groups:
+            more, y = ratio_panel(groups, results, y)
+            marks += more
+    more, end = attack_panel(results, facts["peers"], y + 24)
+    if not marks and not more:
         return None
+    marks += more
     versions = ", ".join(f"{k} {v.partition(',')[0]}" for k, v in facts["versions"].items())
     rounds = f"{facts['rounds']} round" + ("s" if facts["rounds"] != 1 else "")
     head = [label(24, 34, "sluice over the best peer", INK, 20, weight="bold"),
@@ -177,4 +185,4 @@ def svg(facts, lines, results):
     return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{end:.0f}' "
             f"viewBox='0 0 {WIDTH} {end:.0f}' {FONT}>\n"
             f"<rect width='{WIDTH}' height='{end:.0f}' rx='8' fill='#ffffff'/>\n"
-            + "\n".join(head + marks + attack_marks) + "\n</svg>\n")
+            + "\n".join(head + marks) + "\n</svg>\n")
