@@ -101,10 +101,18 @@ def compared(panel, lines, results):
     return groups
 
 
+def goal(name, best, results):
+    """As a ratio to the best peer, which a limit of sluice's own is in this run only; or None."""
+    limits = {b.kind: b.limit for b in BARS if b.line == name}
+    if "ratio" in limits:
+        return limits["ratio"]
+    return limits["most"] / statistics.median(results[name][best]) if "most" in limits else None
+
+
 def ratio_panel(groups, results, top):
-    goals = {b.line: b.limit for b in BARS if b.kind == "ratio"}
+    goals = {x.name: goal(x.name, best, results) for _, rows in groups for x, best, _ in rows}
     axis = Axis([v for _, rows in groups for _, _, values in rows for v in values]
-                + [goals[x.name] for _, rows in groups for x, _, _ in rows if x.name in goals])
+                + [g for g in goals.values() if g])
     y, marks = top, []
     for heading, rows in groups:
         marks.append(label(24, y + 22, heading, INK, 13, weight="bold"))
@@ -113,7 +121,7 @@ def ratio_panel(groups, results, top):
             middle, centre = statistics.median(values), y + ROW / 2
             marks += [label(LEFT - 14, centre + 4, x.title, anchor="end"),
                       *bar(axis, centre, min(values), middle, max(values))]
-            if x.name in goals:
+            if goals[x.name]:
                 marks.append(diamond(axis.x(goals[x.name]), centre))
             figures = results[x.name]
             sluice, other = (number(statistics.median(figures[k])) for k in ("sluice", best))
@@ -181,7 +189,7 @@ def svg(facts, lines, results):
     head = [label(24, 34, "sluice over the best peer", INK, 20, weight="bold"),
             label(24, 56, f"{versions}; {facts['cipher']}; {rounds}, lines from minimum to maximum; "
                   "left of the middle sluice needs less", GREY, 12),
-            diamond(30, 72), label(42, 76, "the goal", GREY, 12)]
+            diamond(30, 72), label(42, 76, "the goal: this far left, or further", GREY, 12)]
     return (f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{end:.0f}' "
             f"viewBox='0 0 {WIDTH} {end:.0f}' {FONT}>\n"
             f"<rect width='{WIDTH}' height='{end:.0f}' rx='8' fill='#ffffff'/>\n"
