@@ -308,6 +308,8 @@ static void on_deadline(struct sl_deadline *d)
 
     if (phase == SL_PHASE_TLS_HANDSHAKE && is_finished_by_last_look(c))
         return;
+    if (sl_client_is_undelivered(c))
+        return;
     if (c->state == SL_CLIENT_IDLE && c->is_closing) { /* retired */
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
     } else if (c->state == SL_CLIENT_IDLE && sl_client_is_aged(c)) {

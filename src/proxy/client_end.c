@@ -313,6 +313,16 @@ void sl_client_rest(struct sl_client *c)
     sl_channel_resume(&c->channel);
 }
 
+/* A rest is over, but its last response, taken as delivered, was not: so it was no rest yet. */
+bool sl_client_is_undelivered(struct sl_client *c)
+{
+    if (c->state != SL_CLIENT_IDLE || !sl_client_is_metered(c) ||
+        sl_channel_unacked_bytes(&c->channel) == 0)
+        return false;
+    await_delivery(c);
+    return true;
+}
+
 /* The response is written. What becomes of the connection? */
 void sl_client_finish_response(struct sl_client *c, bool is_request_complete)
 {

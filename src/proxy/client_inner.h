@@ -40,6 +40,9 @@ bool sl_client_is_aged(const struct sl_client *c);
 bool sl_client_is_retired(const struct sl_client *c);
 /* Between two requests, from now on. */
 void sl_client_rest(struct sl_client *c);
+/* At the end of a rest: the last response is still on its way. Then that is awaited, at its pace.
+ */
+bool sl_client_is_undelivered(struct sl_client *c);
 /* The last response is written. */
 void sl_client_say_goodbye(struct sl_client *c);
 /* A response is written: rest, goodbye, or the rest of the request's body first. */

@@ -559,6 +559,46 @@ static void keepalive_begins_when_the_response_is_delivered(void **state)
     sim_close(&s);
 }
 
+static const struct sim_options short_rest = {
+    .deadlines = "response: {stall: 3s, min_rate: 512B/s, window: 4s}, keepalive: 2s"};
+
+/* A small response is taken as delivered at first, because it nearly always is. */
+static struct fake_wire *take_nothing_of_a_small_response(struct sim *s, const char *head, size_t n)
+{
+    sim_open(s, &short_rest);
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    struct fake_wire *u = sim_up(s, 1);
+    fake_wire_slow(c, true);
+    sim_say(s, u, head);
+    sim_say_n(s, u, n);
+    return c;
+}
+
+static void a_client_that_takes_nothing_of_a_small_response_is_reset_at_response(void **state)
+{
+    struct sim s;
+    struct fake_wire *c = take_nothing_of_a_small_response(
+        &s, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", 1000);
+    assert_between(sim_until_closed(&s, c, 20000), 3000, 3500);
+    assert_state(c, FAKE_RESET);
+    assert_expired_only(&s, SL_PHASE_RESPONSE);
+    sim_close(&s);
+}
+
+static void a_client_that_takes_a_small_response_slowly_does_not_rest_meanwhile(void **state)
+{
+    struct sim s;
+    struct fake_wire *c = take_nothing_of_a_small_response(
+        &s, "HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n", 30000);
+    while (fake_wire_take(c, 1000) > 0)
+        sim_advance(&s, 600);
+    assert_true(sim_ms(&s) > 17000);
+    assert_int_equal(sim_expired_all(&s), 0);
+    assert_between(sim_until_closed(&s, c, 20000), 2000 - 600, 2050);
+    assert_expired_only(&s, SL_PHASE_KEEPALIVE);
+    sim_close(&s);
+}
+
 /* ---- tunnel ---- */
 
 static struct fake_wire *open_tunnel(struct sim *s)
@@ -810,6 +850,8 @@ int main(void)
         cmocka_unit_test(a_client_is_not_charged_for_a_trickle_of_the_upstream),
         cmocka_unit_test(a_slow_but_lawful_reader_is_not_cut_for_nine_hours),
         cmocka_unit_test(keepalive_begins_when_the_response_is_delivered),
+        cmocka_unit_test(a_client_that_takes_nothing_of_a_small_response_is_reset_at_response),
+        cmocka_unit_test(a_client_that_takes_a_small_response_slowly_does_not_rest_meanwhile),
         cmocka_unit_test(an_idle_tunnel_is_closed_at_tunnel),
         cmocka_unit_test(a_tunnel_of_which_one_side_ended_ends_within_the_total_of_linger),
         cmocka_unit_test(lingering_ends_at_its_total_however_much_comes),
