@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""proxy_header, first_byte, tls_handshake: before a word of HTTP. All count from accept."""
+"""proxy_header, first_byte, tls_handshake: before a word of HTTP. All count from accept.
+
+Who drips does not do so at T: a byte that meets the close would be answered with an RST."""
 import ssl
 
 from case import case, cut, drip, lives
@@ -28,9 +30,9 @@ async def _(c):
 
 @case("proxy_header/dripped", cut(0, 1, by="RST", phase="proxy_header"), **NEED)
 async def _(c):
-    """A PROXY header, one byte each T/5. (Refusing one that comes in pieces is as good.)"""
+    """A PROXY header, one byte now and then. (Refusing one that comes in pieces is as good.)"""
     one = (await c.connect("proxy_port")).listen()
-    await drip(c, one, PROXY_LINE, every=0.2, raw=True)
+    await drip(c, one, PROXY_LINE, every=0.22, raw=True)
 
 
 @case("proxy_header/half", cut(0, 1, by="RST", phase="proxy_header"), **NEED)
@@ -96,19 +98,19 @@ async def _(c):
 
 @case("tls_handshake/dripped_hello", cut(by="alert", phase="tls_handshake"))
 async def _(c):
-    """A ClientHello, one byte each T/10."""
+    """A ClientHello, one byte now and then."""
     one = (await c.connect()).listen()
-    await drip(c, one, one.begin_tls(), every=0.1, raw=True)
+    await drip(c, one, one.begin_tls(), every=0.12, raw=True)
 
 
 @case("tls_handshake/dripped_records", cut(0, 1, by="alert"))
 async def _(c):
-    """A ClientHello in TLS records of one byte each, one record each T/10. (Refusing it at once is
+    """A ClientHello in TLS records of one byte each, one record now and then. (Refusing it at once is
     as good.)"""
     one = (await c.connect()).listen()
     hello = one.begin_tls()[5:]
     records = b"".join(b"\x16\x03\x01\0\1" + hello[i:i + 1] for i in range(len(hello)))
-    await drip(c, one, records, every=0.1, size=6, raw=True)
+    await drip(c, one, records, every=0.12, size=6, raw=True)
 
 
 @case("tls_handshake/late_second_half", cut(by="alert", phase="tls_handshake"))
@@ -142,12 +144,12 @@ async def _(c):
 
 @case("tls_handshake/dripped_finished", cut(by="FIN", phase="tls_handshake"))
 async def _(c):
-    """TLS 1.3: everything at once but the Finished, which comes one byte each T/5."""
+    """TLS 1.3: everything at once but the Finished, which comes one byte now and then."""
     one = await c.connect()
     await one.raw_send(one.begin_tls())
     flight = await one.server_flight()
     one.listen()
-    await drip(c, one, flight, every=0.2, raw=True)
+    await drip(c, one, flight, every=0.22, raw=True)
 
 
 @case("tls_handshake/just_lawful", lives(), needs=("origin",))

@@ -11,9 +11,9 @@ async def _(c):
 
 @case("request_start/empty_lines", cut(0, 1, by="any"))
 async def _(c):
-    """An empty line each T/5 after the handshake: they start no request. (Refusing is as good.)"""
+    """An empty line now and then after the handshake: they start no request. (Refusing is as good.)"""
     one = await c.client()
-    await drip(c, one, b"\r\n" * 100, every=0.2, size=2)
+    await drip(c, one, b"\r\n" * 100, every=0.22, size=2)
 
 
 @case("request_start/just_unlawful", cut(by="close", phase="request_start"))
@@ -51,18 +51,18 @@ async def _(c):
 
 @case("request_header/dripped_bytes", cut(by="408", phase="request_header"))
 async def _(c):
-    """A request, one byte each T/10."""
+    """A request, one byte now and then."""
     one = await c.client()
-    await drip(c, one, c.head("GET", "X-Long: " + "x" * 200), every=0.1)
+    await drip(c, one, c.head("GET", "X-Long: " + "x" * 200), every=0.12)
 
 
 @case("request_header/dripped_fields", cut(by="408", phase="request_header"))
 async def _(c):
-    """Slowloris: a whole header field each T/5, never the last."""
+    """Slowloris: a whole header field now and then, never the last."""
     one = await c.client()
     await one.send(c.head()[:-2])
     c.zero()
-    await drip(c, one, b"X-a: b\r\n" * 100, every=0.2, size=8)
+    await drip(c, one, b"X-a: b\r\n" * 100, every=0.22, size=8)
 
 
 @case("request_header/just_unlawful", cut(by="408", phase="request_header"))
@@ -110,12 +110,12 @@ async def _(c):
 
 @case("keepalive/empty_lines", cut(0, 1, by="any"), needs=("answer",))
 async def _(c):
-    """An empty line each T/5 after an answer: they start no request. (Refusing is as good.)"""
+    """An empty line now and then after an answer: they start no request. (Refusing is as good.)"""
     one = await c.client()
     await one.send(c.head())
     await c.ok(one)
     c.zero()
-    await drip(c, one, b"\r\n" * 100, every=0.2, size=2)
+    await drip(c, one, b"\r\n" * 100, every=0.22, size=2)
 
 
 @case("keepalive/just_unlawful", cut(by="close"), needs=("answer",))

@@ -47,6 +47,18 @@ async def _(c):
     await get(c)
 
 
+@case("response/short_not_read", cut(by="RST", phase="response"), hand=True)
+async def _(c):
+    """The same with an answer of 60 KB, which the proxy's kernel takes at once and the client's does
+    not: it is not delivered, so this is no resting connection."""
+    one = await c.slow_reader()
+    await one.send(c.head())
+    up = await c.upstream()
+    await up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\nConnection: close\r\n\r\n" + bytes(60000))
+    await one.sip(1)
+    c.zero()
+
+
 @case("response/sipped", cut(1, 2.2, by="RST", phase="response"), hand=True, heavy=True)
 async def _(c):
     """0.1 of the minimum rate."""
