@@ -25,6 +25,7 @@
 #define SL_CHANNEL_IN_BYTES 16384 /* unread plaintext at which the socket is no longer read */
 
 struct sl_channel;
+struct sl_channel_tls;
 
 /* The owner may close the channel within any of them. */
 struct sl_channel_events {
@@ -62,10 +63,9 @@ struct sl_channel {
     const struct sl_channel_events *events;
     void *owner;
     struct sl_tls_server
-        *tls_server;                /* NULL: no TLS. Borrowed until the session takes a reference */
-    struct sl_tls_session *session; /* NULL: no TLS, or not a byte has come */
-    struct sl_chunkq in;            /* plaintext the owner has left */
-    struct sl_chunkq stage;      /* plaintext to be encrypted at the end of the turn (TLS only) */
+        *tls_server;             /* NULL: no TLS. Borrowed until the session takes a reference */
+    struct sl_channel_tls *tls;  /* NULL: no TLS, or the first record is not whole */
+    struct sl_chunkq in;         /* plaintext the owner has left */
     struct sl_span fresh;        /* plaintext of the event under way; lives in a loop buffer */
     struct sl_deferred turn_end; /* does what must_* say */
     struct sl_waiter waiter;     /* in a handshake, for its share of the loop's time */
@@ -76,8 +76,6 @@ struct sl_channel {
     bool is_paused, is_reading, must_resume, must_flush;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     int end_err;
-    uint32_t wrote_ms; /* TLS: when a record was last made, the low bits of the loop's time */
-    uint32_t n_burst;  /* TLS: plaintext bytes since the last silence, while that matters */
     uint64_t n_raw_in; /* bytes received from the socket */
     uint64_t n_in;     /* plaintext bytes delivered */
     uint64_t n_out;    /* plaintext bytes encrypted (TLS only) */
