@@ -129,6 +129,7 @@ def test_a_chain_in_which_somebody_has_an_odd_key(tmp_path, certs):
         ("certificate", f"certificate number 3: its key is Ed25519; {SUPPORTED}")
 
 
+@pytest.mark.limit(120)  # a large RSA key takes a while to make
 @pytest.mark.parametrize("kind", ["p384", "p521", "rsa3072", ("rsa:4096",)])
 def test_the_others_are_served(sluice, upstream, certs, kind):
     leaf = certs.of(kind)
