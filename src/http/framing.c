@@ -168,16 +168,17 @@ static int check_host(const struct sl_head *head, struct sl_refusal *out_refusal
     return 0;
 }
 
-/* RFC 9110 10.1.1: 100-continue is the only expectation, and HTTP/1.0 has none. */
+/* RFC 9110 10.1.1: 100-continue is the only expectation, and HTTP/1.0 has none. Said twice it may
+   be none to one server and two to another. */
 static int read_expect(const struct sl_head *head, struct sl_framing *f,
                        struct sl_refusal *out_refusal)
 {
     const struct sl_field *field = NULL;
     bool is_expected = false;
     while ((field = sl_head_find(head, SL_FIELD_EXPECT, field))) {
-        if (!sl_span_ieq(sl_head_value(head, field), SL_SPAN("100-continue")))
+        if (is_expected || !sl_span_ieq(sl_head_value(head, field), SL_SPAN("100-continue")))
             return refuse(out_refusal, 417, "bad_expect",
-                          "The only expectation that can be met here is 100-continue.");
+                          "The only expectation that can be met here is 100-continue, said once.");
         is_expected = true;
     }
     f->expects_continue = is_expected && head->minor >= 1 && f->body != SL_BODY_NONE;

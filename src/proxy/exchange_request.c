@@ -7,6 +7,8 @@
  */
 #include "exchange_inner.h"
 
+#include "rewrite.h"
+
 /* A body up to this size is in the kernel at once; whether a longer one was taken is asked. */
 #define SMALL_BODY_BYTES 65536
 
@@ -59,7 +61,8 @@ static void drop_request(struct sl_exchange *x)
     await_header(x);
 }
 
-/* 0 or SL_ERR_MEMORY: a part of the head is in the link's queue, and nothing may follow it there. */
+/* 0 or SL_ERR_MEMORY: a part of the head is in the link's queue, and nothing may follow it there.
+ */
 static int send_request_head(struct sl_exchange *x)
 {
     struct sl_encoding enc = {.coding = SL_CODING_NONE, .length = x->framing.content_length};
@@ -147,6 +150,7 @@ void sl_exchange_on_body_end(struct sl_exchange *x, struct sl_head *trailers)
 {
     if (x->framing.body == SL_BODY_NONE) /* it is complete once its head is sent */
         return;
+    sl_rewrite_request_trailers(x, trailers);
     if (x->request == SL_REQUEST_FLOWING && sl_pipe_end(&x->request_pipe, trailers) != 0)
         drop_request(x);
     complete_request(x);

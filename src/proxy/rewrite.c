@@ -278,6 +278,12 @@ int sl_rewrite_request(struct sl_exchange *x)
     return err;
 }
 
+void sl_rewrite_request_trailers(const struct sl_exchange *x, struct sl_head *trailers)
+{
+    if (x->set->plan->config->forwarding.underscores != SL_UNDERSCORES_KEEP)
+        drop_underscores(trailers);
+}
+
 /* RFC 9110 section 6.6.1: a response without Date gets the time at which it was received. */
 static int add_date(struct sl_head *head)
 {

@@ -13,6 +13,8 @@
 void sl_rewrite_request_id(struct sl_exchange *x);
 /* Before the request is sent: x->head. 0, SL_ERR_MEMORY, or SL_ERR_LIMIT (too many fields). */
 int sl_rewrite_request(struct sl_exchange *x);
+/* Of a request: names with underscores go, unless they are to be kept. It is too late to refuse. */
+void sl_rewrite_request_trailers(const struct sl_exchange *x, struct sl_head *trailers);
 /* Before a response is sent, interim or final. */
 int sl_rewrite_response(const struct sl_exchange *x, struct sl_head *head);
 /* Refused instead of dropped (underscores_in_headers: reject): is there such a name? */

@@ -4,36 +4,16 @@ import threading
 
 import pytest
 
+from smuggling import REFUSED_RESPONSES
 from testenv import message, wait
 
-BAD = {
-    "garbage": b"\x00\x01\x02\x03 no http\r\n\r\n",
-    "bad_length": b"HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\nhello",
-    "negative_length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
-    "two_lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-    "same_length_twice": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    "length_list": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
-    "both": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "unknown_coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
-    "chunked_twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    "space_before_colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
-    "bare_lf": b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
-    "obs_fold": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
-    "nul": b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 5\r\n\r\nhello",
-    "version": b"HTTP/3.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "status": b"HTTP/1.1 2000 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "status_0": b"HTTP/1.1 099 OK\r\nContent-Length: 5\r\n\r\nhello",
-    "too_large": b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 40000 + b"\r\nContent-Length: 5\r\n\r\nhello",
-    "too_many": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"Content-Length: 5\r\n\r\nhello",
-}
 
-
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("what", REFUSED_RESPONSES)
 def test_502(sluice, upstream, what):
     def script(connection):
         request = connection.request()
         if request.target == "/bad":
-            connection.send(BAD[what])
+            connection.send(REFUSED_RESPONSES[what])
             connection.wait_end()
         else:
             connection.respond(body=b"good")
