@@ -162,7 +162,12 @@ static void test_requests(void **state)
         {"GET", "/", 0, 1, {"Host: a b"}, "400 bad_host"},
         {"GET", "/", 0, 1, {HOST, "Expect: x"}, "417 bad_expect"},
         {"GET", "/", 0, 0, {HOST, "Expect: x"}, "417 bad_expect"},
-        {"GET", "/", 0, 1, {HOST, "Expect: 100-continue", "Expect: 100-continue"}, "417 bad_expect"},
+        {"GET",
+         "/",
+         0,
+         1,
+         {HOST, "Expect: 100-continue", "Expect: 100-continue"},
+         "417 bad_expect"},
         {"TRACE", "/", 0, 1, {HOST, CL "1"}, "400 trace_with_body"},
         {"TRACE", "/", 0, 1, {HOST, TE "chunked"}, "400 trace_with_body"},
     };
