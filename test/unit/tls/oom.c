@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#ifdef SL_MBEDTLS_HOOKED
+#include <backend.h>
+#endif
 #include "certs.h"
 #include "peer.h"
 
@@ -35,6 +38,7 @@ int main(void)
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t alignment, size_t n);
 void __libc_free(void *p);
 
 /* What one half of a lost pair of contexts consists of. */
@@ -77,6 +81,11 @@ void *realloc(void *p, size_t n)
     if (must_fail())
         return NULL;
     return p ? __libc_realloc(p, n) : counted(__libc_malloc(n));
+}
+
+void *aligned_alloc(size_t alignment, size_t n)
+{
+    return must_fail() ? NULL : counted(__libc_memalign(alignment, n));
 }
 
 void free(void *p)
@@ -290,7 +299,8 @@ static void conversations(void **state)
                                          .sni = "example.org"};
         long at = 0, n_before = 0;
         bool has_failed = true;
-        converse(server, &options, 1000000); /* makes what lives as long as the thread */
+        for (int i = 0; i < 10; i++) /* makes all that lives as long as the thread */
+            converse(server, &options, 1000000);
         do {
             n_before = n_live;
             has_failed = converse(server, &options, at);
@@ -308,9 +318,56 @@ static void conversations(void **state)
     sl_tls_server_unref(&server);
 }
 
+#ifdef SL_MBEDTLS_HOOKED
+/* One message of each kind: by the engine, by libcrypto with the same key, and in parts. */
+static int use_aead(void)
+{
+    static const uint8_t bytes[32] = {1};
+    uint8_t out[32], tag[16];
+    struct sl_aead *aead;
+    int err = sl_aead_new(SL_AEAD_AES_GCM, bytes, 16, &aead);
+    if (err)
+        return err;
+    err = sl_aead_seal(aead, bytes, 12, bytes, 5, bytes, 32, out, tag, 16);
+    if (!err)
+        err = sl_aead_seal(aead, bytes, 16, bytes, 5, bytes, 32, out, tag, 16);
+    if (!err)
+        err = sl_aead_open(aead, bytes, 16, bytes, 5, out, 32, tag, 16, out);
+    if (!err)
+        err = sl_aead_begin(aead, false, bytes, 12);
+    if (!err)
+        err = sl_aead_update(aead, bytes, 32, out);
+    if (!err)
+        err = sl_aead_end(aead, tag);
+    sl_aead_free(&aead);
+    return err;
+}
+
+static void aeads(void **state)
+{
+    for (int has_engine = 0; has_engine <= 1; has_engine++) {
+        bool has_failed = true;
+        long n_tried = 0;
+        (void)sl_crypto_use_gcm_engine(has_engine);
+        assert_int_equal(use_aead(), SL_CRYPTO_OK);
+        for (long n_before = n_live; has_failed; n_tried++) {
+            arm(n_tried);
+            int err = use_aead();
+            has_failed = disarm();
+            assert_int_equal(err, has_failed ? SL_CRYPTO_FAILED : SL_CRYPTO_OK);
+            assert_int_equal(n_live, n_before);
+        }
+        assert_true(n_tried > 3);
+    }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#ifdef SL_MBEDTLS_HOOKED
+        cmocka_unit_test(aeads),
+#endif
         cmocka_unit_test(servers_and_keys),
         cmocka_unit_test(self_signed_identities),
         cmocka_unit_test(loaded_identities),
