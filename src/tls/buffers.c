@@ -3,8 +3,8 @@
  * buffers: a small stack of free buffers per thread. What does not fit goes back to the allocator,
  * so a burst does not stay in memory.
  *
- * Failure: without memory for the stack's destructor nothing is kept. With a sanitizer nothing is
- * kept either: it shall see every use of what was given back.
+ * Failure: where the end of the thread cannot be told, nothing is kept. AddressSanitizer sees every
+ * use of a buffer that was given back, as if it had been freed.
  *
  * Who takes a buffer owns it; the stack owns what it keeps, until its thread ends.
  */
@@ -18,33 +18,26 @@
 #define __has_feature(x) 0
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define N_KEPT 0
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
 #else
-#define N_KEPT 8
+#define ASAN_POISON_MEMORY_REGION(p_, n_)   ((void)(p_), (void)(n_))
+#define ASAN_UNPOISON_MEMORY_REGION(p_, n_) ((void)(p_), (void)(n_))
 #endif
 
-/* A free buffer holds the next one in its first bytes. */
-struct kept {
-    struct kept *next;
-};
+#define N_KEPT 8
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
-static _Thread_local struct kept *first;
-static _Thread_local int n_kept;
+static _Thread_local void *kept[N_KEPT];
+static _Thread_local unsigned n_kept;
 static _Thread_local bool is_told; /* the destructor knows of this thread */
 
 void sl_buffers_free(void)
 {
-    while (first) {
-        struct kept *gone = first;
-        first = gone->next;
-        free(gone);
-    }
-    n_kept = 0;
+    while (n_kept > 0)
+        free(kept[--n_kept]);
 }
 
 static void thread_ends(void *unused)
@@ -61,26 +54,23 @@ static void make_key(void)
 
 void *sl_buffer_take(size_t n)
 {
-    struct kept *taken = first;
-    if (!taken)
+    if (n_kept == 0)
         return malloc(n);
-    first = taken->next;
-    n_kept--;
+    void *taken = kept[--n_kept];
+    ASAN_UNPOISON_MEMORY_REGION(taken, n);
     return taken;
 }
 
-void sl_buffer_give(void *buffer)
+void sl_buffer_give(void *buffer, size_t n)
 {
-    if (!is_told && n_kept < N_KEPT) {
+    if (!is_told) {
         pthread_once(&once, make_key);
-        is_told = has_key && pthread_setspecific(key, &first) == 0;
+        is_told = has_key && pthread_setspecific(key, kept) == 0;
     }
-    if (!buffer || !is_told || n_kept >= N_KEPT) {
+    if (!is_told || n_kept == N_KEPT) {
         free(buffer);
         return;
     }
-    struct kept *given = buffer;
-    given->next = first;
-    first = given;
-    n_kept++;
+    kept[n_kept++] = buffer;
+    ASAN_POISON_MEMORY_REGION(buffer, n);
 }

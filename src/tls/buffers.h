@@ -12,7 +12,7 @@
    does not want to give it back. */
 void *sl_buffer_take(size_t n);
 /* Secrets in it must be gone. May be one that malloc made. */
-void sl_buffer_give(void *buffer);
+void sl_buffer_give(void *buffer, size_t n);
 /* The calling thread's; a thread that ends does so by itself. */
 void sl_buffers_free(void);
 

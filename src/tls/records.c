@@ -95,7 +95,7 @@ static void sleep_in(struct sl_tls_session *s)
     if (s->records.has_secrets)
         mbedtls_platform_zeroize(ssl->in_buf, MBEDTLS_SSL_IN_BUFFER_LEN);
     s->records.has_secrets = false;
-    sl_buffer_give(ssl->in_buf);
+    sl_buffer_give(ssl->in_buf, MBEDTLS_SSL_IN_BUFFER_LEN);
     ssl->in_buf = ssl->in_hdr = ssl->in_len = ssl->in_iv = ssl->in_msg = NULL;
     ssl->in_ctr = s->records.in_seq;
     ssl->in_msglen = ssl->in_hslen = 0;
@@ -120,7 +120,7 @@ static void sleep_out(struct sl_tls_session *s)
     if (!ssl->out_buf || ssl->out_left > 0)
         return;
     mbedtls_platform_zeroize(ssl->out_buf, MBEDTLS_SSL_OUT_BUFFER_LEN);
-    sl_buffer_give(ssl->out_buf);
+    sl_buffer_give(ssl->out_buf, MBEDTLS_SSL_OUT_BUFFER_LEN);
     ssl->out_buf = ssl->out_ctr = ssl->out_hdr = ssl->out_len = ssl->out_iv = ssl->out_msg = NULL;
 }
 
