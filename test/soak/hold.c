@@ -7,7 +7,8 @@
  *   hold -n CONNECTIONS [-r RATE] [-o OPENS] [-s SECONDS] [-a ADDRESSES] IPV4 PORT
  *
  *   -n CONNECTIONS  to hold; one that the server closes is opened again, resumed where it can be
- *   -r RATE         requests per second over all of them, to each in turn (default 100)
+ *   -r RATE         requests per second over all of them, to each in turn, besides the one that
+ *                   each begins with (default 100)
  *   -o OPENS        at most so many new connections per second (default 400)
  *   -s SECONDS      how long; SIGTERM ends it, too (default 60)
  *   -a ADDRESSES    of 127.1.0.0/16 to come from in turn (default 4)
@@ -50,7 +51,7 @@ struct slot {
     int fd;
     SSL *ssl;
     SSL_SESSION *session; /* of the connection before */
-    bool is_owed;         /* a request was lost to a closed connection: first thing to ask */
+    bool is_owed;         /* a request was lost to a closed connection */
     unsigned n_body;      /* bytes of the answer */
     unsigned n_head, at;  /* bytes of it that have come */
     char *head;           /* while it is read */
@@ -117,6 +118,7 @@ static void keep_session(struct slot *s)
 {
     SSL_SESSION_free(s->session);
     s->session = SSL_get1_session(s->ssl);
+    SSL_shutdown(s->ssl); /* without it OpenSSL would not resume this session */
 }
 
 /* The server closed, or something broke. */
@@ -276,8 +278,7 @@ static void shake(struct slot *s)
         h.n_resumed += SSL_session_reused(s->ssl) ? 1 : 0;
         h.n_up++;
         s->state = RESTING;
-        if (s->is_owed)
-            ask(s);
+        ask(s); /* who is silent now is soon sent away */
         return;
     }
     int err = SSL_get_error(s->ssl, ret);
