@@ -166,6 +166,19 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buf)
         *out_buf = uv_buf_init(loop->scratch, sizeof(loop->scratch));
 }
 
+/* When a reset came with the last bytes libuv tells of an end without having asked the socket
+   (UV_HANDLE_READ_PARTIAL): a body that ends with its connection would look whole. A reset behind a
+   FIN is EPIPE on Linux, and then the FIN counts: all bytes had come. */
+static int error_behind_eof(const struct sl_tcp *tcp)
+{
+    int err = 0;
+    socklen_t len = sizeof(err);
+
+    if (getsockopt(fd_of(tcp), SOL_SOCKET, SO_ERROR, &err, &len) || err == 0 || err == EPIPE)
+        return 0;
+    return sl_loop_err(err) == SL_ERR_RESET ? SL_ERR_RESET : SL_ERR_IO;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct sl_tcp *tcp = sl_container_of(stream, struct sl_tcp, uv);
@@ -181,7 +194,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     } else if (n == UV_EOF) {
         tcp->is_started = false; /* libuv has stopped by itself */
         if (tcp->is_reading)     /* else it is seen again when reading is turned on */
-            end(tcp, tcp->err);
+            end(tcp, tcp->err ? tcp->err : error_behind_eof(tcp));
     } else if (n < 0) {
         end(tcp, sl_loop_err((int)n) == SL_ERR_RESET ? SL_ERR_RESET : SL_ERR_IO);
     }

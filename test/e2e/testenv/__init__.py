@@ -4,6 +4,7 @@
     sluice    starts and watches the binary, reads its logs, metrics and status
     client    a client with a hand on every byte, with and without TLS
     upstream  a scripted server behind sluice that remembers every byte it was sent
+    faults    system calls of sluice that fail on command
     message   HTTP/1 messages taken apart, for both of them
     metrics   the Prometheus text format, read strictly
     certs     certificates made with openssl

@@ -94,10 +94,11 @@ def endpoint_of(thing):
 
 class Sluice:
     def __init__(self, folder, certs, upstream=None, *, upstreams=None, routes=None, listener=None,
-                 tls=None, deadlines=None, workers=1, is_ready=True, arguments=(), config=None, **more):
+                 tls=None, deadlines=None, workers=1, is_ready=True, arguments=(), config=None, environ=None, **more):
         """upstream: an Upstream, an endpoint, a list of them, or a mapping with further keys.
         upstreams/routes: instead of it, whole sections. listener, tls: merged into the listener; tls="off"
-        for plain HTTP. more: further top-level sections. config: the whole file as text."""
+        for plain HTTP. more: further top-level sections. config: the whole file as text. environ: further
+        variables of its environment."""
         self.folder = pathlib.Path(folder)
         self.certs = certs
         self.clients = []
@@ -110,6 +111,7 @@ class Sluice:
         self.config = None
         self.checks_counters = True
         self.process = None
+        self.environ = environ or {}
         if config is None:
             self.config = self._config(upstream, upstreams, routes, listener, tls, deadlines, workers,
                                        more)
@@ -157,7 +159,7 @@ class Sluice:
         self.process = subprocess.Popen(
             [binary(), "run", "-c", str(self.config_path), *arguments], cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
-            env=environment(self.folder))
+            env={**environment(self.folder), **self.environ})
         if is_ready:
             self.wait_ready()
 

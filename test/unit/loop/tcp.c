@@ -339,6 +339,23 @@ static void a_reset_is_told_with_its_name(void **state)
     close_world(&o);
 }
 
+/* Else a body that ends with its connection would look whole. */
+static void a_reset_that_comes_with_the_bytes_is_no_fin(void **state)
+{
+    struct owner o;
+    struct peer *p = open_pair(&o);
+
+    sl_tcp_read(o.tcp, true);
+    world_spin(o.w, 5);
+    peer_send(p, "some", 4);
+    peer_reset(p);
+    world_spin(o.w, 20);
+    assert_int_equal(o.n_fin, 0);
+    assert_int_equal(o.n_failed, 1);
+    assert_int_equal(o.failed_err, SL_ERR_RESET);
+    close_world(&o);
+}
+
 static void a_flood_comes_in_pieces_of_64_KiB(void **state)
 {
     struct owner o;
@@ -943,6 +960,7 @@ int main(void)
         cmocka_unit_test(a_fin_while_reading_is_off_is_told_later),
         cmocka_unit_test(a_fin_that_comes_with_the_bytes_waits_too),
         cmocka_unit_test(a_reset_is_told_with_its_name),
+        cmocka_unit_test(a_reset_that_comes_with_the_bytes_is_no_fin),
         cmocka_unit_test(a_flood_comes_in_pieces_of_64_KiB),
         cmocka_unit_test(one_turn_reads_64_KiB_at_most),
         cmocka_unit_test(a_small_write_needs_no_queue),
