@@ -187,7 +187,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         tcp->has_filled = (size_t)n == buf->len;
         tcp->events->on_bytes(tcp->owner, sl_span(buf->base, (size_t)n));
-    } else if (n == UV_ENOBUFS) {
+    } else if (n == UV_ENOBUFS && buf->len == 0) { /* not the kernel's */
         if (!tcp->has_filled)
             stop_reading(tcp); /* bytes came while the owner wants none */
         tcp->has_filled = false;

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum call { ACCEPT, SOCKET, CONNECT, READ, WRITE, SETSOCKOPT, SHUTDOWN, ALLOCATE, N_CALLS };
+enum call { ACCEPT, SOCKET, CONNECT, READ, WRITE, ALLOCATE, N_CALLS };
 
 struct fault {
     int32_t error;  /* errno; 0: nothing is armed. READ, WRITE: negative: at most so many bytes */
@@ -103,7 +103,7 @@ static bool fails(enum call call, int fd, size_t *out_most)
         errno = error;
         return true;
     }
-    if (out_most)
+    if (out_most && *out_most > (size_t)-error)
         *out_most = (size_t)-error;
     return false;
 }
@@ -206,18 +206,6 @@ ssize_t writev(int fd, const struct iovec *parts, int n_parts)
     struct iovec first = parts[0];
     first.iov_len = first.iov_len < most ? first.iov_len : most;
     return real(fd, &first, 1);
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-{
-    REAL(int, setsockopt, int, int, int, const void *, socklen_t);
-    return fails(SETSOCKOPT, fd, NULL) ? -1 : real(fd, level, name, value, len);
-}
-
-int shutdown(int fd, int how)
-{
-    REAL(int, shutdown, int, int);
-    return fails(SHUTDOWN, fd, NULL) ? -1 : real(fd, how);
 }
 
 /* ---- memory ---- */

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """System calls of sluice fail on command: faults.c, loaded before libc and steered through a shared file."""
-import errno
 import mmap
 import pathlib
 import re
@@ -13,7 +12,7 @@ import pytest
 from . import message, sluice as sluice_module, wait
 
 SOURCE = pathlib.Path(__file__).with_name("faults.c")
-CALLS = ("accept", "socket", "connect", "read", "write", "setsockopt", "shutdown", "allocate")
+CALLS = ("accept", "socket", "connect", "read", "write", "allocate")
 FAULT = struct.Struct("8i")  # as struct fault: error, n_skip, n_left, every, port, n_seen, n_failed
 CLOCKS = struct.Struct("2q")
 FOR_EVER = 2**31 - 1
@@ -53,9 +52,6 @@ class Faults:
 
     def n_failed(self, call):
         return FAULT.unpack_from(self.map, CALLS.index(call) * FAULT.size)[6]
-
-    def n_seen(self, call):
-        return FAULT.unpack_from(self.map, CALLS.index(call) * FAULT.size)[5]
 
     def shift_clocks(self, realtime_s=0, monotonic_s=0):
         """So much is added to what sluice is told."""
@@ -108,8 +104,3 @@ def unharmed(proxy, n_fds, target="/bytes/5"):
     proxy.check_counters()
     m = proxy.metrics()
     assert m.get("sluice_requests_total") == m.get("sluice_responses_total")
-
-
-ERRNOS = {name: getattr(errno, name) for name in
-          ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ECONNABORTED", "EPERM", "EPIPE", "ECONNRESET", "ETIMEDOUT",
-           "EIO", "ENETUNREACH", "EADDRNOTAVAIL", "ECONNREFUSED", "EHOSTUNREACH", "EINTR", "EAGAIN")}
