@@ -229,6 +229,45 @@ static void a_refusal_that_cannot_be_written_is_a_cut(void **state)
     }
 }
 
+/* A head that found no memory, and then the body: the upstream would read it as a request. */
+static void without_its_head_nothing_of_a_request_goes(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s, &plain);
+        oom_fail_nth(n);
+        sim_ask(&s, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+        oom_off();
+        if (s.n_up > 0 && sim_n_got(s.up[0]) > 0 && !sim_got(s.up[0], "Content-Length: 5\r\n\r\n"))
+            fail_msg("allocation %u failed: the upstream got %.*s", n, (int)sim_n_got(s.up[0]),
+                     fake_wire_received(s.up[0]).ptr);
+        sim_close(&s);
+    }
+}
+
+static void a_tunnel_never_goes_on_with_a_hole(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s, &plain);
+        struct fake_wire *c =
+            sim_ask(&s, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: w\r\n\r\n");
+        struct fake_wire *u = sim_up(&s, 1);
+        sim_say(&s, u,
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                "Upgrade: w\r\n\r\n");
+        fake_wire_forget(u);
+        fake_wire_slow(u, true);
+        oom_fail_nth(n);
+        sim_say_n(&s, c, 200000);
+        oom_off();
+        fake_wire_slow(u, false);
+        sim_settle(&s);
+        assert_true(fake_wire_is_closed(c) || sim_n_got(u) == 200000);
+        sim_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +282,8 @@ int main(void)
         cmocka_unit_test(every_allocation_of_a_reload_fails),
         cmocka_unit_test(who_is_hurt_is_not_left_without_a_word),
         cmocka_unit_test(a_refusal_that_cannot_be_written_is_a_cut),
+        cmocka_unit_test(without_its_head_nothing_of_a_request_goes),
+        cmocka_unit_test(a_tunnel_never_goes_on_with_a_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
