@@ -66,6 +66,37 @@ static const char *const responses[] = {
     "rubbish\r\n\r\n",
 };
 
+/* ---- what is read ---- */
+
+static bool is_client(const struct storm *st, const struct speaker *sp)
+{
+    return sp >= st->clients && sp < st->clients + STORM_CLIENTS;
+}
+
+/* Everybody reads what has come, and forgets it. */
+static void read_all(struct storm *st, struct speaker *sp)
+{
+    struct sl_span got = fake_wire_received(sp->wire);
+
+    if (!is_client(st, sp)) {
+        witness_requests(&sp->witness, got);
+        if (sp->witness.fault)
+            fail_msg("an upstream reads: %s", sp->witness.fault);
+    } else if (st->has_plain_clients) {
+        witness_responses(&sp->witness, got);
+    }
+    fake_wire_forget(sp->wire);
+}
+
+static void say(struct storm *st, struct speaker *sp, struct sl_span bytes)
+{
+    fake_wire_send(sp->wire, bytes);
+    if (is_client(st, sp) && st->has_plain_clients)
+        witness_requests(&sp->witness, bytes);
+}
+
+/* ---- moves ---- */
+
 static uint64_t pick(struct storm *st, uint64_t n)
 {
     return sim_pick(&st->chance, n);
@@ -84,7 +115,7 @@ static void speak(struct storm *st, struct speaker *sp, const char *const *texts
 
     if (!sp->text || (!*sp->text && sp->n_filler == 0)) {
         sp->text = texts[pick(st, 3) ? pick(st, n_texts) : 0];
-        if (texts == responses && sp->is_upgrade && pick(st, 3))
+        if (texts == responses && sp->witness.is_switching && pick(st, 3))
             sp->text = switching;
         if (pick(st, 40) == 0)
             sp->text += pick(st, strlen(sp->text));
@@ -94,7 +125,7 @@ static void speak(struct storm *st, struct speaker *sp, const char *const *texts
         if (sp->n_filler > 0) {
             k = sp->n_filler < n ? sp->n_filler : n;
             k = k < sizeof(filler) ? k : sizeof(filler);
-            fake_wire_send(sp->wire, sl_span(filler, k));
+            say(st, sp, sl_span(filler, k));
             sp->n_filler -= k;
         } else if (*sp->text == '@') {
             char *end;
@@ -104,53 +135,12 @@ static void speak(struct storm *st, struct speaker *sp, const char *const *texts
         } else {
             k = strcspn(sp->text, "@");
             k = k < n ? k : n;
-            fake_wire_send(sp->wire, sl_span(sp->text, k));
+            say(st, sp, sl_span(sp->text, k));
             sp->text += k;
         }
         n -= k;
     }
 }
-
-/* ---- what upstreams read ---- */
-
-/* An upstream's own reading of what it got: lawful requests, one after another. */
-static void read_requests(struct storm *st, size_t i, struct sl_span in)
-{
-    static const struct sl_parser_limits limits = {
-        .head = {.head_bytes = 1 << 20, .target_bytes = 1 << 20, .n_fields = 1000},
-        .trailer_bytes = 1 << 20,
-        .chunk_line_bytes = 100,
-    };
-
-    if (!st->readers[i])
-        assert_int_equal(sl_parser_new(SL_PARSER_REQUEST, &limits, &st->readers[i]), 0);
-    while (!st->is_tunnel[i]) {
-        switch (sl_parser_feed(st->readers[i], &in)) {
-        case SL_PARSE_MORE:
-            return;
-        case SL_PARSE_ERROR:
-            fail_msg("upstream %zu reads: %s", i, sl_parser_refusal(st->readers[i])->why);
-            return;
-        case SL_PARSE_END: /* what follows an upgrade may be a tunnel's */
-            st->is_tunnel[i] = sl_parser_framing(st->readers[i])->is_upgrade;
-            sl_parser_reset(st->readers[i]);
-            break;
-        default:
-            break;
-        }
-    }
-}
-
-static void read_all(struct storm *st, struct speaker *sp)
-{
-    fake_n_own++;
-    read_requests(st, (size_t)(sp - st->ups), fake_wire_received(sp->wire));
-    fake_n_own--;
-    sp->is_upgrade |= st->is_tunnel[sp - st->ups];
-    fake_wire_forget(sp->wire);
-}
-
-/* ---- moves ---- */
 
 /* Bytes that nobody has thought of; a fuzzer chooses them. */
 static void babble(struct storm *st, struct speaker *sp)
@@ -160,7 +150,7 @@ static void babble(struct storm *st, struct speaker *sp)
 
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)pick(st, 256);
-    fake_wire_send(sp->wire, sl_span(bytes, n));
+    say(st, sp, sl_span(bytes, n));
 }
 
 static void do_anything(struct storm *st, struct speaker *sp, const char *const *texts,
@@ -205,10 +195,7 @@ static void do_anything(struct storm *st, struct speaker *sp, const char *const 
     default:
         speak(st, sp, texts, n_texts);
     }
-    if (texts == responses)
-        read_all(st, sp);
-    else
-        fake_wire_forget(sp->wire);
+    read_all(st, sp);
 }
 
 static struct speaker *live_up(struct storm *st)
@@ -234,6 +221,7 @@ void storm_move(struct storm *st)
         sp = &st->clients[pick(st, STORM_CLIENTS)];
         if (sp->wire && !fake_wire_is_closed(sp->wire) && pick(st, 30))
             break;
+        witness_free(&sp->witness);
         *sp = (struct speaker){.wire = fake_wire_accept(s->listener, NULL)};
         break;
     case 3:
@@ -309,6 +297,7 @@ void storm_fall_silent(struct storm *st)
 void storm_open(struct storm *st, const struct sim_options *options)
 {
     sim_open(&st->sim, options);
+    st->has_plain_clients = !options->is_tls && !options->listener;
 }
 
 void storm_close(struct storm *st)
@@ -317,7 +306,12 @@ void storm_close(struct storm *st)
     for (size_t i = 0; i < st->sim.n_up; i++) {
         st->ups[i].wire = st->sim.up[i];
         read_all(st, &st->ups[i]);
-        sl_parser_free(&st->readers[i]);
+        witness_free(&st->ups[i].witness);
+    }
+    for (size_t i = 0; i < STORM_CLIENTS; i++) {
+        if (st->clients[i].wire)
+            read_all(st, &st->clients[i]);
+        witness_free(&st->clients[i].witness);
     }
     sim_close(&st->sim);
 }

@@ -3,14 +3,13 @@
  * storm: clients and upstreams that do anything at any time. They send lawful and unlawful bytes in
  * pieces of any size, stop reading, close, reset; the configuration changes; the loop is late; if
  * asked for, memory is short. After every turn the laws hold (harness.h); moreover, whatever was
- * said, an upstream reads lawful requests and nothing else.
+ * said, upstreams read lawful requests and clients lawful responses, and nothing else (witness.h).
  */
 #ifndef SLUICE_TEST_SIM_STORM_H
 #define SLUICE_TEST_SIM_STORM_H
 
-#include <sluice/http/parser.h>
-
 #include "harness.h"
+#include "witness.h"
 
 #define STORM_CLIENTS 6
 
@@ -19,17 +18,16 @@ struct speaker {
     struct fake_wire *wire;
     const char *text;
     size_t n_filler;
-    bool is_upgrade; /* it was asked for one */
+    struct witness witness; /* of all that is said to it, and of what a client says */
 };
 
 struct storm {
     struct sim sim;
     struct sim_chance chance;
-    bool has_short_memory; /* an allocation fails now and then */
+    bool has_short_memory;  /* an allocation fails now and then */
+    bool has_plain_clients; /* neither TLS nor PROXY headers: what they say are requests */
     struct speaker clients[STORM_CLIENTS];
     struct speaker ups[SIM_MAX_WIRES];
-    struct sl_parser *readers[SIM_MAX_WIRES]; /* of what each upstream got; NULL: not yet */
-    bool is_tunnel[SIM_MAX_WIRES];            /* may be one by now: no longer read */
 };
 
 /* Short deadlines, few connections, two endpoints. */
