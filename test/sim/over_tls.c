@@ -69,6 +69,7 @@ static void expect_served_after_a_standstill(size_t n_first)
         tls_client_turn(&t);
         if (n_first)
             fake_turn(s.loop);
+        fake_wire_pieces(t.wire, 0); /* all that came meanwhile is there at once */
         fake_stall(s.loop, 60000);
         tls_client_settle(&s, &t);
         assert_true(t.is_open);
@@ -135,7 +136,18 @@ static void a_client_silent_after_the_server_hello_is_gone_at_tls_handshake(void
     sim_close(&s);
 }
 
-/* Plaintext bytes of each record that the client has not yet looked at (TLS 1.3). */
+/* The system's mbedTLS pads a record, with the byte of its type; what goes past it has none. */
+static size_t padded(size_t n)
+{
+#ifdef SL_MBEDTLS_HOOKED
+    return n;
+#else
+    const size_t to = MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY;
+    return (n + 1 + to - 1) / to * to - 1;
+#endif
+}
+
+/* Plaintext bytes of each record that the client has not yet looked at (TLS 1.3), with padding. */
 static size_t records_of(const struct tls_client *t, size_t *out_bytes, size_t max)
 {
     struct sl_span wire = fake_wire_received(t->wire);
@@ -180,7 +192,7 @@ static void records_are_short_after_a_silence_and_then_long(void **state)
     for (int silence = 0; silence < 2; silence++) {
         n = answer(&s, &t, N_BODY, bytes, MAX);
         for (size_t i = 0; i < N_SHORT - 1; i++)
-            assert_int_equal(bytes[i], SHORT);
+            assert_int_equal(bytes[i], padded(SHORT));
         size_t n_parts = 0; /* what is no whole record: at most one for each read, and the last */
         for (size_t i = N_SHORT; i < n; i++)
             n_parts += bytes[i] != SL_TLS_RECORD_BYTES;
