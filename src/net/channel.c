@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The happy path: opening.c has brought the channel to where plaintext flows. Every read is
- * decrypted whole into one buffer of this thread and offered to the owner as one span. What the owner
- * writes is encrypted from its spans where that makes whole records; the rest is staged until the
- * turn ends, and all leaves with one write.
+ * decrypted whole into one buffer of this thread and offered to the owner as one span. What the
+ * owner writes is encrypted from its spans where that makes whole records; the rest is staged until
+ * the turn ends, and all leaves with one write.
  *
- * What may fail: a record (an alert is written and on_end says why), memory.
+ * What may fail: a record (an alert is written and on_end says why), memory. What could not be
+ * encrypted is missed by the peer: from then on the channel ends with a reset.
  *
  * Who owns what: the owner embeds the channel and its memory; the channel owns the TLS session and
  * its queues; the socket's shell belongs to the loop. Every callback may close the channel, so
@@ -130,11 +131,14 @@ void sl_channel_read_tls(struct sl_channel *ch, struct sl_span cipher)
     end(ch, got == SL_ERR_EOF ? 0 : got);
 }
 
-static void on_tcp_end(void *owner, int err)
+void sl_channel_on_end(void *owner, int err)
 {
     struct sl_channel *ch = owner;
 
-    if (ch->stage_of_life == SL_CHANNEL_OPEN)
+    /* What it said before its FIN counts, and may be a whole request. */
+    if (err == 0 && ch->is_answered && sl_waiter_is_waiting(&ch->waiter))
+        ch->must_end = true;
+    else if (ch->stage_of_life == SL_CHANNEL_OPEN)
         end(ch, err);
     else if (!ch->has_ended)
         sl_channel_fail_to_open(ch, err == 0 ? SL_ERR_EOF : err);
@@ -170,7 +174,7 @@ static void on_tcp_drained(void *owner)
 static const struct sl_tcp_events tcp_events = {
     .on_connected = on_tcp_connected,
     .on_bytes = sl_channel_on_bytes,
-    .on_end = on_tcp_end,
+    .on_end = sl_channel_on_end,
     .on_room = on_tcp_room,
     .on_drained = on_tcp_drained,
 };
@@ -244,7 +248,10 @@ static int encrypt(struct sl_channel *ch, struct sl_span plain)
     ch->n_out += plain.len;
     if (ch->tls->n_burst < SMALL_RECORDS_BYTES)
         ch->tls->n_burst += (uint32_t)plain.len;
-    return sl_tls_session_write(ch->tls->session, plain);
+    int err = sl_tls_session_write(ch->tls->session, plain);
+    if (err != 0)
+        ch->lost_err = err;
+    return err;
 }
 
 /* What is staged, as one record after another. A chunk has room for a whole one. */
@@ -264,12 +271,11 @@ static int encrypt_stage(struct sl_channel *ch)
 
 static void flush(struct sl_channel *ch)
 {
-    if (n_staged(ch) > 0) {
-        int err = encrypt_stage(ch);
-        if (err != 0) {
-            end(ch, err);
-            return;
-        }
+    if (n_staged(ch) > 0)
+        encrypt_stage(ch);
+    if (ch->lost_err != 0) {
+        end(ch, ch->lost_err);
+        return;
     }
     /* tcp tells of room that a slow peer makes later; room that this very flush makes is told here.
      */
@@ -361,8 +367,11 @@ void sl_channel_shutdown(struct sl_channel *ch)
         return;
     ch->has_shut_down = true;
     if (ch->tls) {
-        if (encrypt_stage(ch) == 0)
-            sl_tls_session_close_notify(ch->tls->session);
+        if (encrypt_stage(ch) != 0) { /* a FIN would hide that; the turn's end tells it */
+            sl_channel_flush(ch);
+            return;
+        }
+        sl_tls_session_close_notify(ch->tls->session);
     }
     sl_tcp_flush(ch->tcp);
     sl_tcp_shutdown(ch->tcp);
@@ -443,7 +452,8 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     sl_channel_forget_tls(ch);
     sl_channel_forget_collected(ch);
     ch->fresh = (struct sl_span){0};
-    sl_tcp_close(&ch->tcp, how == SL_CHANNEL_RESET ? SL_TCP_RESET : SL_TCP_FIN);
+    bool is_cut = how == SL_CHANNEL_RESET || ch->lost_err != 0;
+    sl_tcp_close(&ch->tcp, is_cut ? SL_TCP_RESET : SL_TCP_FIN);
 }
 
 /* ---- questions ---- */

@@ -25,6 +25,8 @@ static inline bool sl_channel_is_closed(const struct sl_channel *ch)
 
 void sl_channel_update_reading(struct sl_channel *ch);
 void sl_channel_fail_to_open(struct sl_channel *ch, int err);
+/* The socket's end, or the peer's FIN (0). */
+void sl_channel_on_end(void *owner, int err);
 /* Offers plaintext to the owner; what it leaves is kept. */
 void sl_channel_deliver(struct sl_channel *ch, struct sl_span plain);
 /* Decrypts everything in `cipher` and delivers it. */

@@ -153,8 +153,11 @@ void sl_channel_on_turn(struct sl_waiter *w)
     ch->n_collected = 0;
     work_on_handshake(ch, sl_span(bytes, n));
     free(bytes);
-    if (!sl_channel_is_closed(ch))
-        sl_channel_update_reading(ch);
+    if (sl_channel_is_closed(ch))
+        return;
+    sl_channel_update_reading(ch);
+    if (ch->must_end)
+        sl_channel_on_end(ch, 0);
 }
 
 /* Work for a handshake, in `bytes` or collected before: at once, or when its turn comes. */

@@ -171,8 +171,9 @@ a_hello_that_waits_beyond_its_deadline_is_dropped_and_the_client_not_blamed(void
     close_flood(&f);
 }
 
-/* The last client's second flight and, before it, three hellos: the first one uses the turn up. */
-static struct tls_client *let_second_flight_wait(struct flood *f)
+/* The last client's second flight, with a request if `asks`, and, before it, three hellos: the
+   first one uses the turn up. */
+static struct tls_client *let_second_flight_wait(struct flood *f, bool asks)
 {
     struct tls_client *flood = connect_one(f);
     connect_one(f);
@@ -183,6 +184,8 @@ static struct tls_client *let_second_flight_wait(struct flood *f)
     sim_settle(&f->s);
     tls_client_turn(t);
     assert_true(t->is_open);
+    if (asks)
+        mbedtls_ssl_write(&t->ssl, (const unsigned char *)SIM_GET, sizeof(SIM_GET) - 1);
     for (size_t i = 0; i < 3; i++)
         tls_client_turn(&flood[i]);
     fake_work(f->s.loop, STEP_US);
@@ -196,7 +199,7 @@ static void a_second_flight_is_served_before_hellos(void **state)
 {
     struct flood f;
     open_flood(&f, &tls);
-    struct tls_client *t = let_second_flight_wait(&f);
+    struct tls_client *t = let_second_flight_wait(&f, false);
     fake_turn(f.s.loop);
     assert_int_equal(n_ended(&f, SL_HANDSHAKE_OK), 1);
     assert_int_equal(n_waiting(&f), 1);
@@ -209,7 +212,7 @@ static void what_had_arrived_of_the_second_flight_counts_when_the_deadline_has_p
 {
     struct flood f;
     open_flood(&f, &tls);
-    struct tls_client *t = let_second_flight_wait(&f);
+    struct tls_client *t = let_second_flight_wait(&f, false);
     fake_stall(f.s.loop, 4000);
     fake_turn(f.s.loop);
     assert_int_equal(n_ended(&f, SL_HANDSHAKE_OK), 1);
@@ -221,6 +224,44 @@ static void what_had_arrived_of_the_second_flight_counts_when_the_deadline_has_p
     sim_say(&f.s, sim_up(&f.s, 1), OK_2);
     tls_client_settle(&f.s, t);
     assert_true(tls_client_has(t, "\r\n\r\nok"));
+    close_flood(&f);
+}
+
+static void what_a_client_said_before_its_fin_counts_though_it_had_to_wait(void **state)
+{
+    struct flood f;
+    open_flood(&f, &tls);
+    struct tls_client *t = let_second_flight_wait(&f, true);
+    fake_wire_fin(t->wire);
+    fake_turn(f.s.loop);
+    assert_int_equal(n_ended(&f, SL_HANDSHAKE_EOF), 0);
+    assert_int_equal(n_ended(&f, SL_HANDSHAKE_OK), 1);
+    sim_settle(&f.s);
+    sim_say(&f.s, sim_up(&f.s, 1), OK_2);
+    tls_client_settle(&f.s, t);
+    assert_true(tls_client_has(t, "\r\n\r\nok"));
+    assert_true(t->has_end);
+    close_flood(&f);
+}
+
+static void a_fin_behind_a_half_of_a_second_flight_is_seen(void **state)
+{
+    struct flood f;
+    open_flood(&f, &tls);
+    struct tls_client *flood = connect_one(&f);
+    struct tls_client *t = connect_one(&f);
+    tls_client_turn(t);
+    sim_settle(&f.s);
+    fake_wire_send(t->wire, SL_SPAN("\x14\x03\x03\x00\x01\x01")); /* and no Finished */
+    tls_client_turn(flood);
+    fake_work(f.s.loop, STEP_US);
+    fake_turn(f.s.loop);
+    assert_int_equal(n_waiting(&f), 1);
+    fake_wire_fin(t->wire);
+    fake_turn(f.s.loop);
+    fake_turn(f.s.loop);
+    assert_int_equal(n_ended(&f, SL_HANDSHAKE_EOF), 1);
+    assert_true(fake_wire_is_closed(t->wire));
     close_flood(&f);
 }
 
@@ -338,6 +379,8 @@ int main(void)
             a_hello_that_waits_beyond_its_deadline_is_dropped_and_the_client_not_blamed),
         cmocka_unit_test(a_second_flight_is_served_before_hellos),
         cmocka_unit_test(what_had_arrived_of_the_second_flight_counts_when_the_deadline_has_passed),
+        cmocka_unit_test(what_a_client_said_before_its_fin_counts_though_it_had_to_wait),
+        cmocka_unit_test(a_fin_behind_a_half_of_a_second_flight_is_seen),
         cmocka_unit_test(a_rest_of_a_second_flight_that_does_not_come_is_the_clients_fault),
         cmocka_unit_test(in_shadow_mode_who_waits_beyond_the_deadline_is_served),
         cmocka_unit_test(who_gives_up_while_it_waits_costs_no_work),

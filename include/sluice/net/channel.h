@@ -75,7 +75,9 @@ struct sl_channel {
     bool is_answered;      /* on_answered was said */
     bool is_paused, is_reading, must_resume, must_flush;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
+    bool must_end; /* the peer's FIN came behind a flight that waits */
     int end_err;
+    int lost_err;      /* why some of what was written is lost; 0: nothing is */
     uint64_t n_raw_in; /* bytes received from the socket */
     uint64_t n_in;     /* plaintext bytes delivered */
     uint64_t n_out;    /* plaintext bytes encrypted (TLS only) */
@@ -94,7 +96,7 @@ int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct
                        const struct sl_channel_events *events, void *owner);
 
 enum sl_channel_close {
-    SL_CHANNEL_CLEAN, /* what was written, close_notify, FIN */
+    SL_CHANNEL_CLEAN, /* what was written, close_notify, FIN; RST if some of it is lost */
     SL_CHANNEL_ALERT, /* in a handshake: an alert that says we gave up; then FIN */
     SL_CHANNEL_RESET, /* RST: a cut that cannot be taken for an end */
 };
