@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from testenv import client, message, tunnel, wait
-from testenv.upstream import pattern, serve
+from testenv.upstream import pattern
 
 SECONDS = 10
 
@@ -81,14 +81,6 @@ def plain_on_tls(proxy, contexts, turn):
         assert one.end() in ("fin", "reset")
 
 
-def serve_or_switch(connection):
-    while not (head := connection.head()).has("Upgrade"):
-        serve(connection, head)
-    connection.send(tunnel.SWITCHED)
-    while data := connection.recv():
-        connection.send(data)
-
-
 @pytest.mark.workers
 @pytest.mark.limit(120)
 def test_all_at_once(sluice, upstream, certs, tmp_path):
@@ -100,7 +92,7 @@ def test_all_at_once(sluice, upstream, certs, tmp_path):
         shutil.copy(leaf.key, key)
 
     install(leaves[0])
-    proxy = sluice(upstream(serve_or_switch, keeps_bytes=False), workers=4,
+    proxy = sluice(upstream(tunnel.serve_or_switch, keeps_bytes=False), workers=4,
                    tls={"certificates": [{"certificate": str(certificate), "key": str(key)}]})
     contexts = [client.context(certs.ca), client.context(certs.ca, high=ssl.TLSVersion.TLSv1_2)]
     is_over, failures = threading.Event(), []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An upgrade such as WebSocket's, seen from both ends."""
+from . import upstream
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
@@ -15,6 +16,15 @@ def accept(connection, more=b""):
 def echo(connection):
     accept(connection)
     while data := connection.reader.take(len(connection.reader.buffer)) or connection.recv():
+        connection.send(data)
+
+
+def serve_or_switch(connection):
+    """The well-behaved application, whose connections may become an echo."""
+    while not (head := connection.head()).has("Upgrade"):
+        upstream.serve(connection, head)
+    connection.send(SWITCHED)
+    while data := connection.recv():
         connection.send(data)
 
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGSTOP and SIGCONT again and again, during handshakes, uploads, downloads and tunnels, each stop longer than the deadlines:
+every byte arrives, nobody who had done his part is cut."""
+import threading
+
+import pytest
+
+from testenv import client, faults, message, sluice as s, tunnel, upstream as u, wait
+
+STOP = 0.8
+SHORT = {"first_byte": "500ms", "tls_handshake": "500ms", "request_start": "500ms", "request_header": "500ms",
+         "request_body": {"idle": "500ms", "min_rate": "off"}, "keepalive": "500ms",
+         "response": {"stall": "500ms", "min_rate": "off"}, "upstream_connect": "500ms",
+         "upstream_write": {"stall": "500ms"}, "upstream_header": "500ms", "upstream_body": {"idle": "500ms"},
+         "tunnel": {"idle": "500ms"}, "upstream_idle": "200ms"}
+
+
+@pytest.fixture
+def stuttering(sluice, upstream):
+    """start(act): `act` runs in a thread while sluice stops and goes on."""
+    def start(act, n_stops=4):
+        # (Under load a client of Python's needs more than its half second now and then, and would rightly be cut.)
+        short = SHORT if wait.PATIENCE == 1 else {}
+        proxy = sluice(upstream(tunnel.serve_or_switch, keeps_bytes=False), deadlines=short or {"upstream_idle": "200ms"})
+        n_fds = faults.fresh_baseline(proxy)
+        failures, is_begun = [], threading.Event()
+
+        def run():
+            try:
+                act(proxy, is_begun)
+            except (Exception, message.Cut) as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        is_begun.wait(10)
+        for _ in range(n_stops):
+            proxy.freeze()
+            s.sleep(STOP)
+            proxy.thaw()
+            s.sleep(0.05)
+        thread.join(30)
+        assert not thread.is_alive()
+        assert not failures, failures[0]
+        faults.unharmed(proxy, n_fds)
+    return start
+
+
+def test_handshakes(stuttering):
+    def act(proxy, is_begun):
+        is_begun.set()
+        for _ in range(12):
+            with proxy.client(tls=client.context(proxy.certs.ca)) as one:
+                assert one.get("/bytes/1").status == 200
+    stuttering(act)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_an_upload(stuttering, framing):
+    data = u.pattern(40_000_000)
+
+    def act(proxy, is_begun):
+        one = proxy.client()
+        one.request("PUT", "/hash", f"Content-Length: {len(data)}" if framing == "length"
+                    else "Transfer-Encoding: chunked")
+        is_begun.set()
+        for at in range(0, len(data), 1 << 18):
+            block = data[at:at + (1 << 18)]
+            one.send(block if framing == "length" else message.chunk(block))
+        if framing == "chunked":
+            one.send(message.LAST_CHUNK)
+        assert u.pattern_hash(len(data)) in one.response().body.decode()
+    stuttering(act)
+
+
+@pytest.mark.parametrize("framing", ["bytes", "chunked"])
+def test_a_download(stuttering, framing):
+    def act(proxy, is_begun):
+        one = proxy.client(rcvbuf=65536)
+        one.request("GET", f"/{framing}/40000000")
+        is_begun.set()
+        assert one.response().body == u.BLOCK * (40_000_000 // len(u.BLOCK)) + u.BLOCK[:40_000_000 % len(u.BLOCK)]
+    stuttering(act)
+
+
+def test_a_tunnel(stuttering):
+    def act(proxy, is_begun):
+        one = tunnel.switch(proxy.client())
+        is_begun.set()
+        for n in range(1, 60):
+            one.send(u.pattern(n * 1000))
+            assert tunnel.read(one, n * 1000) == u.pattern(n * 1000)
+            s.sleep(0.03)
+    stuttering(act)
