@@ -20,7 +20,8 @@ def made(tmp_path):
 @pytest.mark.parametrize("leap", [HOUR, -HOUR, 400 * DAYS, -400 * DAYS], ids=["hour", "back", "year", "year back"])
 def test_the_time_of_day(sluice, upstream, made, certs, leap):
     """(The tests' certificates are no concern: sluice does not judge its own.)"""
-    proxy = sluice(upstream(tunnel.serve_or_switch, keeps_bytes=False), environ=made.environment, deadlines={"upstream_idle": "200ms"})
+    proxy = sluice(upstream(tunnel.serve_or_switch, keeps_bytes=False), environ=made.environment,
+                   deadlines={"upstream_idle": "200ms"})
     n_fds = faults.fresh_baseline(proxy)
     silent = proxy.connect(tls=None)
     tls = client.context(certs.ca)

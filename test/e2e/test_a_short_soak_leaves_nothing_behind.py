@@ -19,7 +19,7 @@ def test_a_short_soak():
     done = subprocess.run(
         # (Told to end it ends its own processes.)
         ["timeout", "-k", "20", str(130 * wait.PATIENCE), sys.executable, s.REPO / "test/soak/run",
-         "--minutes", "0.25", "--connections", "200", "--rate", "40", "--opens", "50", "--lawful", "6",
+         "--minutes", "0.25", "--connections", "100", "--rate", "40", "--opens", "50", "--lawful", "6",
          "--hostile", "8", "--pause", "0.2", "--reloads", "2", "--sample", "0.5"],
         capture_output=True, text=True, env={**os.environ, "SLUICE_BIN": s.binary()})
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]

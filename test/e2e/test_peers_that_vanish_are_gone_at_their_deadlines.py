@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A peer vanishes: its cable is cut, so there is neither FIN nor RST nor any acknowledgement. In every phase its deadline ends it,
-on either side, and nothing is left open."""
+"""A peer vanishes: its cable is cut, so there is neither FIN nor RST nor any acknowledgement. In every phase its deadline ends
+it, on either side, and nothing is left open."""
 import ctypes
 import socket
 import struct

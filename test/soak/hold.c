@@ -4,12 +4,15 @@
  * compiles and starts it; by hand:
  *
  *   cc -O2 -D_GNU_SOURCE -o hold hold.c -lssl -lcrypto
- *   hold -n CONNECTIONS [-r RATE] [-o OPENS] [-s SECONDS] [-a ADDRESSES] IPV4 PORT
+ *   hold -n CONNECTIONS [-r RATE] [-o OPENS] [-p PENDING] [-s SECONDS]
+ *        [-a ADDRESSES] IPV4 PORT
  *
  *   -n CONNECTIONS  to hold; one that the server closes is opened again, resumed where it can be
  *   -r RATE         requests per second over all of them, to each in turn, besides the one that
  *                   each begins with (default 100)
  *   -o OPENS        at most so many new connections per second (default 400)
+ *   -p PENDING      at most so many handshakes at a time (default 100): where the machine is slow,
+ *                   a server rightly drops those that have waited for too long
  *   -s SECONDS      how long; SIGTERM ends it, too (default 60)
  *   -a ADDRESSES    of 127.1.0.0/16 to come from in turn (default 4)
  *
@@ -58,7 +61,7 @@ struct slot {
 };
 
 static struct {
-    int n_slots, n_addresses, epoll;
+    int n_slots, n_pending, n_addresses, epoll;
     double rate, opens, seconds;
     struct sockaddr_in to;
     SSL_CTX *ctx;
@@ -366,7 +369,9 @@ static void run(double began)
         n_opens = n_opens > 20 ? 20 : n_opens;
         n_asks = n_asks > 20 ? 20 : n_asks;
         struct slot *s;
-        for (; n_opens >= 1 && h.n_open < h.n_slots && (s = find(CLOSED)); n_opens--)
+        for (; n_opens >= 1 && h.n_open < h.n_slots && h.n_open - h.n_up < h.n_pending &&
+               (s = find(CLOSED));
+             n_opens--)
             open_slot(s);
         for (; n_asks >= 1 && h.n_up > 0 && (s = find(RESTING)); n_asks--)
             ask(s);
@@ -390,15 +395,18 @@ static void read_options(int argc, char **argv)
 {
     h.rate = 100;
     h.opens = 400;
+    h.n_pending = 100;
     h.seconds = 60;
     h.n_addresses = 4;
-    for (int o; (o = getopt(argc, argv, "n:r:o:s:a:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "n:r:o:p:s:a:")) != -1;) {
         if (o == 'n')
             h.n_slots = atoi(optarg);
         else if (o == 'r')
             h.rate = atof(optarg);
         else if (o == 'o')
             h.opens = atof(optarg);
+        else if (o == 'p')
+            h.n_pending = atoi(optarg);
         else if (o == 's')
             h.seconds = atof(optarg);
         else if (o == 'a')
@@ -409,8 +417,8 @@ static void read_options(int argc, char **argv)
     h.to.sin_family = AF_INET;
     if (optind + 2 != argc || h.n_slots < 1 || h.n_addresses < 1 ||
         !inet_aton(argv[optind], &h.to.sin_addr)) {
-        fprintf(stderr, "usage: hold -n CONNECTIONS [-r RATE] [-o OPENS] [-s SECONDS] "
-                        "[-a ADDRESSES] IPV4 PORT\n");
+        fprintf(stderr, "usage: hold -n CONNECTIONS [-r RATE] [-o OPENS] [-p PENDING] "
+                        "[-s SECONDS] [-a ADDRESSES] IPV4 PORT\n");
         exit(2);
     }
     h.to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
