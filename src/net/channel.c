@@ -36,8 +36,8 @@ static _Thread_local char plain_buffer[PLAIN_BYTES];
 void sl_channel_update_reading(struct sl_channel *ch)
 {
     bool wants = !ch->is_paused && !ch->has_ended && ch->in.n_bytes < SL_CHANNEL_IN_BYTES;
-    if (sl_waiter_is_waiting(&ch->waiter))
-        wants = wants && ch->n_collected < SL_CHANNEL_IN_BYTES;
+    if (sl_channel_is_waiting(ch))
+        wants = wants && sl_channel_n_collected(ch) < SL_CHANNEL_IN_BYTES;
     if (wants != ch->is_reading) {
         ch->is_reading = wants;
         sl_tcp_read(ch->tcp, wants);
@@ -69,7 +69,7 @@ static void end(struct sl_channel *ch, int err)
 
 void sl_channel_fail_to_open(struct sl_channel *ch, int err)
 {
-    sl_waiter_cancel(&ch->waiter);
+    sl_channel_forget_opening(ch);
     ch->has_ended = true;
     ch->has_told_end = true;
     ch->has_failed_to_open = true;
@@ -136,7 +136,7 @@ void sl_channel_on_end(void *owner, int err)
     struct sl_channel *ch = owner;
 
     /* What it said before its FIN counts, and may be a whole request. */
-    if (err == 0 && ch->is_answered && sl_waiter_is_waiting(&ch->waiter))
+    if (err == 0 && ch->is_answered && sl_channel_is_waiting(ch))
         ch->must_end = true;
     else if (ch->stage_of_life == SL_CHANNEL_OPEN)
         end(ch, err);
@@ -391,9 +391,9 @@ static void init(struct sl_channel *ch, struct sl_loop *loop, struct sl_turnstil
     ch->loop = loop;
     ch->events = events;
     ch->owner = owner;
+    ch->turnstile = turnstile;
     sl_chunkq_init(&ch->in, sl_loop_chunks(loop), SL_CHANNEL_IN_BYTES, SL_CHANNEL_IN_BYTES / 2);
     sl_deferred_init(&ch->turn_end, on_turn_end);
-    sl_waiter_init(&ch->waiter, turnstile);
 }
 
 int sl_channel_accept(struct sl_channel *ch, struct sl_loop *loop, struct sl_tcp_listener *listener,
@@ -423,11 +423,11 @@ int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct
 
 bool sl_channel_last_look(struct sl_channel *ch)
 {
-    if (!sl_waiter_is_waiting(&ch->waiter))
+    if (!sl_channel_is_waiting(ch))
         return true;
     if (!ch->is_answered)
         return false;
-    sl_waiter_hurry(&ch->waiter);
+    sl_waiter_hurry(&ch->opening->waiter);
     return true;
 }
 
@@ -447,10 +447,9 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     }
     ch->stage_of_life = SL_CHANNEL_CLOSED;
     sl_deferred_cancel(&ch->turn_end);
-    sl_waiter_cancel(&ch->waiter);
     sl_chunkq_clear(&ch->in);
     sl_channel_forget_tls(ch);
-    sl_channel_forget_collected(ch);
+    sl_channel_forget_opening(ch);
     ch->fresh = (struct sl_span){0};
     bool is_cut = how == SL_CHANNEL_RESET || ch->lost_err != 0;
     sl_tcp_close(&ch->tcp, is_cut ? SL_TCP_RESET : SL_TCP_FIN);

@@ -16,9 +16,29 @@ struct sl_channel_tls {
     uint32_t n_burst;       /* plaintext bytes since the last silence, while that matters */
 };
 
+/* Part of a PROXY header or of the first record, or what waits for its turn. From when there is
+   such until the channel is open. */
+struct sl_channel_opening {
+    struct sl_waiter waiter; /* in a handshake, for its share of the loop's time */
+    struct sl_channel *ch;
+    char *collected; /* or NULL */
+    size_t n_collected;
+};
+
 static inline bool sl_channel_is_closed(const struct sl_channel *ch)
 {
     return ch->tcp == NULL;
+}
+
+/* At the turnstile. */
+static inline bool sl_channel_is_waiting(const struct sl_channel *ch)
+{
+    return ch->opening && sl_waiter_is_waiting(&ch->opening->waiter);
+}
+
+static inline size_t sl_channel_n_collected(const struct sl_channel *ch)
+{
+    return ch->opening ? ch->opening->n_collected : 0;
 }
 
 /* ---- channel.c ---- */
@@ -37,7 +57,7 @@ void sl_channel_read_tls(struct sl_channel *ch, struct sl_span cipher);
 /* What the socket brought, in whatever stage the channel is. */
 void sl_channel_on_bytes(void *owner, struct sl_span bytes);
 /* Idempotent. */
-void sl_channel_forget_collected(struct sl_channel *ch);
+void sl_channel_forget_opening(struct sl_channel *ch);
 void sl_channel_forget_tls(struct sl_channel *ch);
 
 #endif

@@ -26,6 +26,7 @@
 
 static void open_plain(struct sl_channel *ch, int err)
 {
+    sl_channel_forget_opening(ch);
     ch->stage_of_life = SL_CHANNEL_OPEN;
     ch->events->on_open(ch->owner, err);
 }
@@ -48,6 +49,7 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
         sl_channel_fail_to_open(ch, err);
         return;
     }
+    sl_channel_forget_opening(ch);
     ch->stage_of_life = SL_CHANNEL_OPEN;
     ch->events->on_open(ch->owner, 0);
     if (sl_channel_is_closed(ch))
@@ -60,22 +62,41 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
    wait for their turn. */
 static int collect(struct sl_channel *ch, struct sl_span bytes)
 {
-    size_t n = ch->n_collected + bytes.len;
-    char *grown = realloc(ch->collected, (n + COLLECT_STEP - 1) / COLLECT_STEP * COLLECT_STEP);
+    struct sl_channel_opening *o = ch->opening;
+
+    if (!o) {
+        o = calloc(1, sizeof(*o));
+        if (!o)
+            return SL_ERR_MEMORY;
+        sl_waiter_init(&o->waiter, ch->turnstile);
+        o->ch = ch;
+        ch->opening = o;
+    }
+    size_t n = o->n_collected + bytes.len;
+    char *grown = realloc(o->collected, (n + COLLECT_STEP - 1) / COLLECT_STEP * COLLECT_STEP);
 
     if (!grown)
         return SL_ERR_MEMORY;
-    memcpy(grown + ch->n_collected, bytes.ptr, bytes.len);
-    ch->collected = grown;
-    ch->n_collected = (uint32_t)n;
+    memcpy(grown + o->n_collected, bytes.ptr, bytes.len);
+    o->collected = grown;
+    o->n_collected = n;
     return 0;
 }
 
-void sl_channel_forget_collected(struct sl_channel *ch)
+static struct sl_span collected(const struct sl_channel *ch)
 {
-    free(ch->collected);
-    ch->collected = NULL;
-    ch->n_collected = 0;
+    return ch->opening ? sl_span(ch->opening->collected, ch->opening->n_collected)
+                       : (struct sl_span){0};
+}
+
+void sl_channel_forget_opening(struct sl_channel *ch)
+{
+    if (!ch->opening)
+        return;
+    sl_waiter_cancel(&ch->opening->waiter);
+    free(ch->opening->collected);
+    free(ch->opening);
+    ch->opening = NULL;
 }
 
 /* How many first bytes there must be to go on: enough to tell what they are, and of a handshake the
@@ -144,13 +165,14 @@ static void work_on_handshake(struct sl_channel *ch, struct sl_span bytes)
 /* What was collected is worked on now. */
 void sl_channel_on_turn(struct sl_waiter *w)
 {
-    struct sl_channel *ch = sl_container_of(w, struct sl_channel, waiter);
-    /* Taken along: closing the channel frees what it has collected. */
-    char *bytes = ch->collected;
-    size_t n = ch->n_collected;
+    struct sl_channel_opening *o = sl_container_of(w, struct sl_channel_opening, waiter);
+    struct sl_channel *ch = o->ch;
+    /* Taken along: the end of the opening frees what it has collected. */
+    char *bytes = o->collected;
+    size_t n = o->n_collected;
 
-    ch->collected = NULL;
-    ch->n_collected = 0;
+    o->collected = NULL;
+    o->n_collected = 0;
     work_on_handshake(ch, sl_span(bytes, n));
     free(bytes);
     if (sl_channel_is_closed(ch))
@@ -163,10 +185,10 @@ void sl_channel_on_turn(struct sl_waiter *w)
 /* Work for a handshake, in `bytes` or collected before: at once, or when its turn comes. */
 static void go_on(struct sl_channel *ch, struct sl_span bytes)
 {
-    struct sl_turnstile *ts = ch->waiter.turnstile;
+    struct sl_turnstile *ts = ch->turnstile;
     enum sl_line line = ch->is_answered ? SL_LINE_ANSWERED : SL_LINE_HELLO;
 
-    if (ch->n_collected == 0 && sl_turnstile_enter(ts, line)) {
+    if (sl_channel_n_collected(ch) == 0 && sl_turnstile_enter(ts, line)) {
         work_on_handshake(ch, bytes);
         sl_turnstile_leave(ts);
         return;
@@ -175,13 +197,13 @@ static void go_on(struct sl_channel *ch, struct sl_span bytes)
         sl_channel_fail_to_open(ch, SL_ERR_MEMORY);
         return;
     }
-    if (!sl_waiter_is_waiting(&ch->waiter)) {
+    if (!sl_channel_is_waiting(ch)) {
         if (sl_turnstile_enter(ts, line)) {
-            sl_channel_on_turn(&ch->waiter);
+            sl_channel_on_turn(&ch->opening->waiter);
             sl_turnstile_leave(ts);
             return;
         }
-        sl_waiter_wait(&ch->waiter, line);
+        sl_waiter_wait(&ch->opening->waiter, line);
     }
     sl_channel_update_reading(ch);
 }
@@ -192,12 +214,13 @@ static void go_on(struct sl_channel *ch, struct sl_span bytes)
  */
 static void sniff(struct sl_channel *ch, struct sl_span bytes)
 {
-    if (ch->n_collected == 0 && bytes.len >= first_bytes_needed(bytes)) {
+    struct sl_span all = collected(ch);
+
+    if (all.len == 0 && bytes.len >= first_bytes_needed(bytes)) {
         go_on(ch, bytes);
         return;
     }
-    struct sl_span all = sl_span(ch->collected, ch->n_collected);
-    size_t needed = ch->n_collected ? first_bytes_needed(all) : 1;
+    size_t needed = all.len ? first_bytes_needed(all) : 1;
     while (all.len < needed) {
         size_t n = needed - all.len < bytes.len ? needed - all.len : bytes.len;
         if (n == 0)
@@ -207,7 +230,7 @@ static void sniff(struct sl_channel *ch, struct sl_span bytes)
             return;
         }
         bytes = sl_span_skip(bytes, n);
-        all = sl_span(ch->collected, ch->n_collected);
+        all = collected(ch);
         needed = first_bytes_needed(all);
     }
     go_on(ch, bytes);
@@ -218,20 +241,20 @@ static void take_stream(struct sl_channel *ch, struct sl_span bytes);
 static void take_proxy_header(struct sl_channel *ch, struct sl_span bytes)
 {
     char header[SL_PROXY_HEADER_BYTES];
-    size_t n_before = ch->n_collected;
+    size_t n_before = sl_channel_n_collected(ch);
     size_t n = sizeof(header) - n_before < bytes.len ? sizeof(header) - n_before : bytes.len;
     struct sl_addr source;
     bool has_source = false;
     size_t used = 0;
 
     if (n_before)
-        memcpy(header, ch->collected, n_before);
+        memcpy(header, ch->opening->collected, n_before);
     memcpy(header + n_before, bytes.ptr, n);
     int err = sl_proxy_header_read(sl_span(header, n_before + n), &used, &has_source, &source);
     if (err == SL_ERR_AGAIN)
         err = n_before + bytes.len > sizeof(header) ? SL_ERR_INVALID : collect(ch, bytes);
     else if (err == 0) {
-        sl_channel_forget_collected(ch);
+        sl_channel_forget_opening(ch);
         ch->stage_of_life = SL_CHANNEL_FIRST_BYTE;
         if (!has_source)
             source = sl_tcp_peer(ch->tcp);
@@ -264,7 +287,7 @@ static void take_stream(struct sl_channel *ch, struct sl_span bytes)
             sl_channel_read_tls(ch, bytes);
         else
             sl_channel_deliver(ch, bytes);
-    } else if (ch->tls || sl_waiter_is_waiting(&ch->waiter)) {
+    } else if (ch->tls || sl_channel_is_waiting(ch)) {
         go_on(ch, bytes);
     } else {
         sniff(ch, bytes);

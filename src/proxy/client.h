@@ -44,8 +44,10 @@ struct sl_delivery {
 };
 
 struct sl_client {
-    struct sl_grave grave;
-    struct sl_place place; /* in the crowd */
+    union {
+        struct sl_place place; /* in the crowd, until it is closed */
+        struct sl_grave grave; /* from then on */
+    };
     struct sl_stream stream;
     struct sl_proxy *proxy;
     struct sl_upstreams *set; /* of the plan it was accepted under; a reference */
@@ -64,9 +66,16 @@ struct sl_client {
     uint64_t phase_since_ms;
     uint64_t limit_ms; /* in force for the deadline: under pressure less than configured */
     uint64_t accepted_ms, began_ms; /* began: first byte of the present request */
-    uint64_t accepted_charge_ms; /* accepted_ms by the clock of what a peer may be charged with */
-    uint64_t excused_ms;         /* standstills that its handshake has been given back */
-    uint64_t linger_until_ms, n_lingered;
+    union {
+        struct { /* until its handshake is over */
+            uint64_t
+                accepted_charge_ms; /* accepted_ms by the clock of what a peer is charged with */
+            uint64_t excused_ms;    /* standstills that it has been given back */
+        };
+        struct { /* while it lingers */
+            uint64_t linger_until_ms, n_lingered;
+        };
+    };
     uint64_t n_requests;
     uint64_t n_in_counted, n_out_counted;
     bool is_closing; /* no further request on this connection */

@@ -4,7 +4,8 @@
  * where encryption and the event loop meet; above it nobody knows whether TLS exists.
  *
  * Life: (PROXY header) -> first byte -> (TLS handshake) -> open -> ended. A TLS session is made
- * when the peer's first bytes arrive, so that a silent peer costs a socket and nothing else.
+ * when the peer's first bytes arrive, so that a silent peer costs a socket and nothing else; what
+ * only an opening needs is made when bytes have to wait, and goes when it is open.
  *
  * Reading is pulled: on_readable says that there are bytes, sl_channel_peek and _consume take them.
  * What the owner leaves is kept (at most SL_CHANNEL_IN_BYTES plus one read), and the socket is not
@@ -25,6 +26,7 @@
 #define SL_CHANNEL_IN_BYTES 16384 /* unread plaintext at which the socket is no longer read */
 
 struct sl_channel;
+struct sl_channel_opening;
 struct sl_channel_tls;
 
 /* The owner may close the channel within any of them. */
@@ -62,17 +64,16 @@ struct sl_channel {
     struct sl_tcp *tcp; /* NULL when closed */
     const struct sl_channel_events *events;
     void *owner;
+    struct sl_turnstile *turnstile;
     struct sl_tls_server
-        *tls_server;             /* NULL: no TLS. Borrowed until the session takes a reference */
-    struct sl_channel_tls *tls;  /* NULL: no TLS, or the first record is not whole */
-    struct sl_chunkq in;         /* plaintext the owner has left */
+        *tls_server; /* NULL: no TLS. Borrowed until the session takes a reference */
+    struct sl_channel_opening *opening; /* what arrived and could not be worked on, or NULL */
+    struct sl_channel_tls *tls;         /* NULL: no TLS, or the first record is not whole */
+    struct sl_chunkq in;                /* plaintext the owner has left */
     struct sl_span fresh;        /* plaintext of the event under way; lives in a loop buffer */
     struct sl_deferred turn_end; /* does what must_* say */
-    struct sl_waiter waiter;     /* in a handshake, for its share of the loop's time */
-    char *collected; /* part of a PROXY header or of the first record, or what waits; or NULL */
-    uint32_t n_collected;
-    uint8_t stage_of_life; /* enum sl_channel_stage */
-    bool is_answered;      /* on_answered was said */
+    uint8_t stage_of_life;       /* enum sl_channel_stage */
+    bool is_answered;            /* on_answered was said */
     bool is_paused, is_reading, must_resume, must_flush;
     bool has_ended, has_told_end, has_shut_down, has_failed_to_open;
     bool must_end; /* the peer's FIN came behind a flight that waits */
