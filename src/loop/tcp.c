@@ -29,77 +29,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tcp_private.h"
-#include "uv_private.h"
 
 #define N_BUFS        32 /* of one write */
 #define N_FLIGHT_BUFS 4  /* of one uv_write: what libuv keeps without allocating */
-
-/* How often a unix socket whose backlog is full is asked again. */
-#define RETRY_MS 20
-
-/* Each is needed by few: a connect only by upstream links, a retry by those to a unix socket whose
-   backlog is full, a write only when a peer is slow. */
-union sl_tcp_request {
-    uv_connect_t connect;
-    uv_write_t write;
-    struct {
-        struct sl_deadline deadline;
-        struct sl_tcp *tcp;
-        struct sl_addr to;
-    } retry;
-};
-
-/* Of a unix socket only that it is one: its path, if it has any, would quadruple what a silent
-   client costs. */
-union sl_tcp_peer {
-    sa_family_t family;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-struct sl_tcp {
-    uv_tcp_t uv;
-    const struct sl_tcp_events *events; /* NULL: closed by its owner */
-    void *owner;
-    union sl_tcp_request *request; /* NULL until it is needed */
-    struct sl_chunkq out;
-    struct sl_deferred later; /* tells of a failed write, or of a connect that was immediate */
-    uint64_t n_sent;          /* bytes that left `out`, or never were in it */
-    uint32_t n_flight;        /* the first bytes of `out`, in a uv_write */
-    int err;                  /* why writing failed; 0: it has not */
-    union sl_tcp_peer peer;
-    bool is_connecting : 1;
-    bool is_retrying : 1; /* connecting, and request->retry is armed */
-    bool is_reading : 1;  /* what the owner wants */
-    bool is_started : 1;  /* what libuv does */
-    bool has_filled : 1;  /* the last read filled the buffer: yield */
-    bool has_eof : 1;     /* on_end(0) was said */
-    bool has_failed : 1;  /* on_end(err) was said */
-    bool is_high : 1;     /* a flush left more than the low mark */
-    bool is_filled : 1;   /* a flush left something */
-    bool is_shutting : 1; /* FIN when `out` is empty */
-    bool is_shut : 1;     /* FIN was sent */
-};
-
-static struct sl_loop *loop_of(const struct sl_tcp *tcp)
-{
-    return sl_container_of(tcp->uv.loop, struct sl_loop, uv);
-}
-
-static int fd_of(const struct sl_tcp *tcp)
-{
-    uv_os_fd_t fd;
-
-    return uv_fileno((const uv_handle_t *)&tcp->uv, &fd) ? -1 : fd;
-}
 
 /* ---- the end ---- */
 
@@ -110,7 +47,7 @@ static void stop_reading(struct sl_tcp *tcp)
     tcp->is_started = false;
 }
 
-static void end(struct sl_tcp *tcp, int err)
+void sl_tcp_end(struct sl_tcp *tcp, int err)
 {
     if (tcp->has_failed || (tcp->has_eof && !err))
         return;
@@ -129,10 +66,8 @@ static void fail(struct sl_tcp *tcp, int err)
     if (tcp->err)
         return;
     tcp->err = err;
-    sl_defer_next(loop_of(tcp), &tcp->later);
+    sl_defer_next(sl_tcp_loop(tcp), &tcp->later);
 }
-
-static void connected(struct sl_tcp *tcp, int err);
 
 static void on_later(struct sl_deferred *d)
 {
@@ -140,16 +75,16 @@ static void on_later(struct sl_deferred *d)
     char byte;
 
     if (tcp->is_connecting) {
-        connected(tcp, 0);
+        sl_tcp_connected(tcp, 0);
         return;
     }
     /* What had arrived before the failure is still delivered, if anybody reads. */
     if (tcp->is_started && tcp->is_reading &&
-        recv(fd_of(tcp), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-        sl_defer_next(loop_of(tcp), d);
+        recv(sl_tcp_fd(tcp), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+        sl_defer_next(sl_tcp_loop(tcp), d);
         return;
     }
-    end(tcp, tcp->err);
+    sl_tcp_end(tcp, tcp->err);
 }
 
 /* ---- reading ---- */
@@ -157,7 +92,7 @@ static void on_later(struct sl_deferred *d)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buf)
 {
     struct sl_tcp *tcp = sl_container_of(handle, struct sl_tcp, uv);
-    struct sl_loop *loop = loop_of(tcp);
+    struct sl_loop *loop = sl_tcp_loop(tcp);
 
     sl_loop_woke(loop);
     if (tcp->has_filled || !tcp->is_reading)
@@ -174,7 +109,7 @@ static int error_behind_eof(const struct sl_tcp *tcp)
     int err = 0;
     socklen_t len = sizeof(err);
 
-    if (getsockopt(fd_of(tcp), SOL_SOCKET, SO_ERROR, &err, &len) || err == 0 || err == EPIPE)
+    if (getsockopt(sl_tcp_fd(tcp), SOL_SOCKET, SO_ERROR, &err, &len) || err == 0 || err == EPIPE)
         return 0;
     return sl_loop_err(err) == SL_ERR_RESET ? SL_ERR_RESET : SL_ERR_IO;
 }
@@ -183,7 +118,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct sl_tcp *tcp = sl_container_of(stream, struct sl_tcp, uv);
 
-    sl_loop_woke(loop_of(tcp));
+    sl_loop_woke(sl_tcp_loop(tcp));
     if (n > 0) {
         tcp->has_filled = (size_t)n == buf->len;
         tcp->events->on_bytes(tcp->owner, sl_span(buf->base, (size_t)n));
@@ -194,9 +129,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     } else if (n == UV_EOF) {
         tcp->is_started = false; /* libuv has stopped by itself */
         if (tcp->is_reading)     /* else it is seen again when reading is turned on */
-            end(tcp, tcp->err ? tcp->err : error_behind_eof(tcp));
+            sl_tcp_end(tcp, tcp->err ? tcp->err : error_behind_eof(tcp));
     } else if (n < 0) {
-        end(tcp, sl_loop_err((int)n) == SL_ERR_RESET ? SL_ERR_RESET : SL_ERR_IO);
+        sl_tcp_end(tcp, sl_loop_err((int)n) == SL_ERR_RESET ? SL_ERR_RESET : SL_ERR_IO);
     }
 }
 
@@ -223,7 +158,7 @@ static void send_fin(struct sl_tcp *tcp)
         return;
     tcp->is_shut = true;
     /* Not uv_shutdown: nothing is in libuv's queue, and the call never blocks. */
-    if (shutdown(fd_of(tcp), SHUT_WR))
+    if (shutdown(sl_tcp_fd(tcp), SHUT_WR))
         fail(tcp, sl_loop_err(errno));
 }
 
@@ -273,7 +208,7 @@ static void on_written(uv_write_t *request, int status)
     struct sl_tcp *tcp = sl_container_of(request->handle, struct sl_tcp, uv);
     size_t n = tcp->n_flight;
 
-    sl_loop_woke(loop_of(tcp));
+    sl_loop_woke(sl_tcp_loop(tcp));
     tcp->n_flight = 0;
     if (!tcp->events)
         return;
@@ -388,7 +323,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct sl_tcp *tcp = sl_container_of(handle, struct sl_tcp, uv);
 
-    loop_of(tcp)->n_shells--;
+    sl_tcp_loop(tcp)->n_shells--;
     sl_chunkq_clear(&tcp->out);
     free(tcp->request);
     free(tcp);
@@ -408,13 +343,6 @@ static bool can_fin(struct sl_tcp *tcp)
     return sl_chunkq_is_empty(&tcp->out);
 }
 
-static void stop_retrying(struct sl_tcp *tcp)
-{
-    if (tcp->is_retrying)
-        sl_deadline_fini(&tcp->request->retry.deadline);
-    tcp->is_retrying = false;
-}
-
 void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
 {
     struct sl_tcp *tcp = *ptcp;
@@ -425,11 +353,11 @@ void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
     *ptcp = NULL;
     /* Not uv_tcp_close_reset: it refuses in states where this works. */
     if (how == SL_TCP_RESET || !can_fin(tcp))
-        setsockopt(fd_of(tcp), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        setsockopt(sl_tcp_fd(tcp), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     tcp->events = NULL;
     tcp->owner = NULL;
     sl_deferred_cancel(&tcp->later);
-    stop_retrying(tcp);
+    sl_tcp_stop_retrying(tcp);
     uv_close((uv_handle_t *)&tcp->uv, on_closed);
 }
 
@@ -441,7 +369,7 @@ static void keep_peer(struct sl_tcp *tcp, const struct sl_addr *peer)
         memcpy(&tcp->peer, &peer->storage, sizeof(tcp->peer));
 }
 
-static struct sl_tcp *shell_new(struct sl_loop *loop, const struct sl_addr *peer,
+struct sl_tcp *sl_tcp_new_shell(struct sl_loop *loop, const struct sl_addr *peer,
                                 const struct sl_tcp_events *events, void *owner)
 {
     struct sl_tcp *tcp = calloc(1, sizeof(*tcp));
@@ -461,7 +389,7 @@ static struct sl_tcp *shell_new(struct sl_loop *loop, const struct sl_addr *peer
 int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
                  const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp)
 {
-    struct sl_tcp *tcp = shell_new(loop, peer, events, owner);
+    struct sl_tcp *tcp = sl_tcp_new_shell(loop, peer, events, owner);
 
     if (!tcp) {
         close(fd);
@@ -473,117 +401,6 @@ int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
         sl_tcp_close(&tcp, SL_TCP_FIN);
         return sl_loop_err(err);
     }
-    *out_tcp = tcp;
-    return 0;
-}
-
-static void connected(struct sl_tcp *tcp, int err)
-{
-    stop_retrying(tcp);
-    tcp->is_connecting = false;
-    if (err)
-        tcp->err = err; /* it can only be closed */
-    if (tcp->events->on_connected)
-        tcp->events->on_connected(tcp->owner, err);
-    else if (err)
-        end(tcp, err);
-    if (!tcp->events || err)
-        return;
-    sl_tcp_read(tcp, tcp->is_reading);
-    push(tcp);
-}
-
-static void on_connect(uv_connect_t *request, int status)
-{
-    struct sl_tcp *tcp = sl_container_of(request->handle, struct sl_tcp, uv);
-
-    sl_loop_woke(loop_of(tcp));
-    if (tcp->events)
-        connected(tcp, sl_loop_err(status));
-}
-
-/* TCP waits by itself for room in a backlog; for a unix socket it has to be asked for. The owner's
-   deadline ends it. */
-static void on_retry(struct sl_deadline *d)
-{
-    union sl_tcp_request *request = sl_container_of(d, union sl_tcp_request, retry.deadline);
-    struct sl_tcp *tcp = request->retry.tcp;
-
-    const struct sl_addr *to = &request->retry.to;
-
-    if (connect(fd_of(tcp), (const struct sockaddr *)&to->storage, to->len) == 0) {
-        connected(tcp, 0);
-    } else if (errno == EAGAIN) {
-        sl_deadline_arm(d, SL_PHASE_NONE, RETRY_MS);
-    } else {
-        connected(tcp, sl_loop_err(errno));
-    }
-}
-
-static int wait_for_backlog(struct sl_tcp *tcp, const struct sl_addr *to)
-{
-    tcp->request = malloc(sizeof(*tcp->request));
-    if (!tcp->request)
-        return SL_ERR_MEMORY;
-    tcp->is_retrying = true;
-    tcp->request->retry.tcp = tcp;
-    tcp->request->retry.to = *to;
-    sl_deadline_init(&tcp->request->retry.deadline, loop_of(tcp), on_retry);
-    sl_deadline_arm(&tcp->request->retry.deadline, SL_PHASE_NONE, RETRY_MS);
-    return 0;
-}
-
-/* A unix socket connects at once or not at all. */
-static int connect_unix(struct sl_loop *loop, const struct sl_addr *to,
-                        const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return sl_loop_err(errno);
-    bool is_full = false;
-    if (connect(fd, (const struct sockaddr *)&to->storage, to->len)) {
-        int err = sl_loop_err(errno);
-        is_full = errno == EAGAIN;
-        if (!is_full) {
-            close(fd);
-            return err;
-        }
-    }
-    int err = sl_tcp_adopt(loop, fd, to, events, owner, out_tcp);
-    if (err)
-        return err;
-    (*out_tcp)->is_connecting = true;
-    if (is_full) {
-        err = wait_for_backlog(*out_tcp, to);
-        if (err)
-            sl_tcp_close(out_tcp, SL_TCP_FIN);
-        return err;
-    }
-    sl_defer_next(loop, &(*out_tcp)->later);
-    return 0;
-}
-
-int sl_tcp_connect(struct sl_loop *loop, const struct sl_addr *to,
-                   const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp)
-{
-    if (to->storage.ss_family == AF_UNIX)
-        return connect_unix(loop, to, events, owner, out_tcp);
-
-    struct sl_tcp *tcp = shell_new(loop, to, events, owner);
-    if (!tcp)
-        return SL_ERR_MEMORY;
-    tcp->is_connecting = true;
-    tcp->request = malloc(sizeof(*tcp->request));
-    int err = tcp->request
-                  ? sl_loop_err(uv_tcp_connect(&tcp->request->connect, &tcp->uv,
-                                               (const struct sockaddr *)&to->storage, on_connect))
-                  : SL_ERR_MEMORY;
-    if (err) {
-        sl_tcp_close(&tcp, SL_TCP_FIN);
-        return err;
-    }
-    uv_tcp_nodelay(&tcp->uv, 1);
     *out_tcp = tcp;
     return 0;
 }
@@ -600,7 +417,7 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp)
 {
     char byte;
 
-    ssize_t n = recv(fd_of(tcp), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(sl_tcp_fd(tcp), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
@@ -623,7 +440,7 @@ uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp)
     uint64_t n_sent = tcp->n_sent + n_flown(tcp);
     int n_kernel = 0;
 
-    if (tcp->is_connecting || ioctl(fd_of(tcp), SIOCOUTQ, &n_kernel) || n_kernel < 0)
+    if (tcp->is_connecting || ioctl(sl_tcp_fd(tcp), SIOCOUTQ, &n_kernel) || n_kernel < 0)
         n_kernel = 0;
     /* A FIN counts as a byte there, and unix sockets count their overhead. */
     uint64_t n_unacked = (uint64_t)n_kernel < n_sent ? (uint64_t)n_kernel : n_sent;
@@ -645,5 +462,5 @@ struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)
 
 int sl_tcp_local(const struct sl_tcp *tcp, struct sl_addr *out_addr)
 {
-    return sl_tcp_bound(fd_of(tcp), out_addr);
+    return sl_tcp_bound(sl_tcp_fd(tcp), out_addr);
 }
