@@ -112,6 +112,7 @@ static void attempt(struct sl_dial *d)
         d->n_addrs_left = e->plan->n_addrs;
         if (connect_to(d, e))
             return;
+        sl_upstream_wake(d->upstream); /* the slot was not used: it goes to the next */
     }
 }
 

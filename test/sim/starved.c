@@ -245,6 +245,25 @@ static void without_its_head_nothing_of_a_request_goes(void **state)
     }
 }
 
+/* Two wait for the only slot. Whoever is called and cannot connect gives it on; sim_check sees it.
+ */
+static void a_slot_that_could_not_be_used_goes_to_the_next(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s,
+                 &(struct sim_options){.endpoints = "{address: 10.0.0.1:80, max_connections: 1}"});
+        for (int i = 0; i < 3; i++)
+            sim_ask(&s, SIM_GET);
+        oom_fail_nth(n);
+        sim_say(&s, sim_up(&s, 1),
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+        oom_off();
+        assert_true(s.n_up >= 2);
+        sim_close(&s);
+    }
+}
+
 static void a_tunnel_never_goes_on_with_a_hole(void **state)
 {
     for (unsigned n = 1; n < 60; n++) {
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test(who_is_hurt_is_not_left_without_a_word),
         cmocka_unit_test(a_refusal_that_cannot_be_written_is_a_cut),
         cmocka_unit_test(without_its_head_nothing_of_a_request_goes),
+        cmocka_unit_test(a_slot_that_could_not_be_used_goes_to_the_next),
         cmocka_unit_test(a_tunnel_never_goes_on_with_a_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
