@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Every byte split: whole exchanges with the wires delivering pieces of 1, 2, 3, 7, ... bytes both
- * ways, and kernels that take as little, give the same bytes at both ends as in one piece.
+ * ways, and kernels that take as little, give the same bytes at both ends as in one piece. So do
+ * events that come late.
  */
 #include "harness.h"
 
@@ -112,12 +113,13 @@ struct ends {
 };
 
 static struct ends play(const struct script *sc, size_t client_piece, size_t up_piece,
-                        size_t n_kernel)
+                        size_t n_kernel, unsigned n_late)
 {
     struct sim s;
     struct ends ends;
 
     sim_open(&s, &(struct sim_options){0});
+    fake_late(s.loop, n_late);
     struct fake_wire *c = fake_wire_accept(s.listener, NULL);
     fake_wire_pieces(c, client_piece);
     fake_wire_kernel(c, n_kernel);
@@ -150,15 +152,36 @@ static void whole_exchanges_are_the_same_in_any_pieces(void **state)
     static const size_t kernels[] = {1, 7, 100, 65536};
 
     for (size_t i = 0; i < SL_N_ELEMENTS(scripts); i++) {
-        struct ends whole = play(&scripts[i], 0, 0, 65536);
+        struct ends whole = play(&scripts[i], 0, 0, 65536, 0);
         for (size_t a = 0; a < SL_N_ELEMENTS(pieces); a++) {
             for (size_t b = 0; b < SL_N_ELEMENTS(pieces); b++) {
                 size_t n_kernel = kernels[(a + b) % SL_N_ELEMENTS(kernels)];
-                struct ends got = play(&scripts[i], pieces[a], pieces[b], n_kernel);
+                struct ends got = play(&scripts[i], pieces[a], pieces[b], n_kernel, 0);
                 if (strcmp(got.at_client, whole.at_client) != 0)
                     fail_msg("%s in %zu/%zu/%zu: the client got\n%s\ninstead of\n%s",
                              scripts[i].name, pieces[a], pieces[b], n_kernel, got.at_client,
                              whole.at_client);
+                assert_string_equal(got.at_upstream, whole.at_upstream);
+                test_free(got.at_client);
+                test_free(got.at_upstream);
+            }
+        }
+        test_free(whole.at_client);
+        test_free(whole.at_upstream);
+    }
+}
+
+/* Each event comes some turns after it could, and those of neighbours in any order. */
+static void whole_exchanges_are_the_same_however_late_events_come(void **state)
+{
+    static const size_t pieces[] = {0, 1, 7};
+
+    for (size_t i = 0; i < SL_N_ELEMENTS(scripts); i++) {
+        struct ends whole = play(&scripts[i], 0, 0, 65536, 0);
+        for (unsigned n_late = 2; n_late <= 5; n_late++) {
+            for (size_t a = 0; a < SL_N_ELEMENTS(pieces); a++) {
+                struct ends got = play(&scripts[i], pieces[a], pieces[2 - a], 100, n_late);
+                assert_string_equal(got.at_client, whole.at_client);
                 assert_string_equal(got.at_upstream, whole.at_upstream);
                 test_free(got.at_client);
                 test_free(got.at_upstream);
@@ -277,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_exchanges_are_the_same_in_any_pieces),
+        cmocka_unit_test(whole_exchanges_are_the_same_however_late_events_come),
         cmocka_unit_test(an_exchange_may_pause_at_every_byte),
         cmocka_unit_test(pipelined_requests_are_answered_in_order_in_any_pieces),
         cmocka_unit_test(a_hundred_and_an_early_refusal_are_the_same_in_any_pieces),

@@ -44,6 +44,11 @@ uint64_t fake_next_ms(struct sl_loop *loop);
 /* Wires made from now on deliver the peer's bytes in pieces of at most n. 0: as they come. */
 void fake_pieces(struct sl_loop *loop, size_t n);
 
+/* From now on each socket, mailbox and so on is looked at only in one of n turns, in another one
+   than its neighbours: events come late, and in another order. 0, 1: in every turn. Time that
+   passes meanwhile is judged without a last look, so let none pass where that matters. */
+void fake_late(struct sl_loop *loop, unsigned n);
+
 /* ---- wires ---- */
 
 struct fake_wire;

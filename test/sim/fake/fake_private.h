@@ -25,6 +25,7 @@ struct sl_loop {
     struct sl_chunkpool chunks;
     size_t n_shells;
     size_t n_piece;
+    unsigned n_late;
     uint64_t charge_ms;
     uint64_t busy_us, work_us; /* this turn's work; how far each look at it moves it */
     bool is_stopped;

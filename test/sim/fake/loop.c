@@ -79,9 +79,11 @@ static bool poll_all(struct sl_loop *loop)
         did |= fake_wire_serve(sl_list_entry(node, struct fake_wire, link));
     /* Shells are freed by the turn only, so the list only grows at its end meanwhile. */
     struct sl_list *last = loop->shells.prev;
+    uint64_t i = 0;
     for (struct sl_list *node = loop->shells.next; node != &loop->shells; node = node->next) {
         struct fake_shell *shell = sl_list_entry(node, struct fake_shell, link);
-        if (!shell->is_closed)
+        bool is_late = loop->n_late > 1 && (loop->core.n_turns + i++) % loop->n_late != 0;
+        if (!shell->is_closed && !is_late)
             did |= shell->poll(shell);
         if (node == last)
             break;
@@ -121,9 +123,13 @@ void fake_turn(struct sl_loop *loop)
 
 void fake_settle(struct sl_loop *loop)
 {
-    for (unsigned i = 0; turn(loop); i++)
+    unsigned n_quiet = 0; /* turns in a row: each shell has been looked at */
+
+    for (unsigned i = 0; n_quiet < 1 || n_quiet < loop->n_late; i++) {
+        n_quiet = turn(loop) ? 0 : n_quiet + 1;
         if (i == MANY_TURNS)
             give_up("a million turns, and still something to do");
+    }
 }
 
 /* To the wheel's next time, at most by max_ms. */
@@ -165,6 +171,11 @@ uint64_t fake_next_ms(struct sl_loop *loop)
 void fake_pieces(struct sl_loop *loop, size_t n)
 {
     loop->n_piece = n;
+}
+
+void fake_late(struct sl_loop *loop, unsigned n)
+{
+    loop->n_late = n;
 }
 
 uint64_t sl_core_fresh_ms(const struct sl_loop *loop)
