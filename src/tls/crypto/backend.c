@@ -47,9 +47,10 @@ static void thread_free(void *p)
 {
     struct sl_crypto_thread *thread = p;
     sl_last_pair_forget(&thread->last_ec);
-    sl_last_pair_forget(&thread->last_x25519);
+    sl_last_x25519_forget(&thread->last_x25519);
     for (size_t i = 0; i < SL_N_CURVES; i++)
         EC_KEY_free(thread->ec[i]);
+    EVP_PKEY_free(thread->x25519_peer);
     EVP_PKEY_CTX_free(thread->x25519);
     BN_CTX_free(thread->bn);
     free(thread);

@@ -92,6 +92,7 @@ int sl_ec_agree(enum sl_curve curve, const uint8_t *d, const uint8_t *peer, uint
 
 /* backend_x25519.c: RFC 7748, little-endian as there. */
 #define SL_X25519_BYTES 32
+/* `is_kept`: sl_x25519_public() of it and one sl_x25519_agree() come next, in this thread. */
 int sl_x25519_make(bool is_kept, uint8_t out_d[SL_X25519_BYTES],
                    uint8_t out_public[SL_X25519_BYTES]);
 int sl_x25519_public(const uint8_t d[SL_X25519_BYTES], uint8_t out_public[SL_X25519_BYTES]);
@@ -126,5 +127,18 @@ int sl_rsa_private(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out);
 /* backend_hash.c: one block into the state (FIPS 180-4 6.2, 6.4). */
 void sl_sha256_block(uint32_t state[8], const uint8_t block[64]);
 void sl_sha512_block(uint64_t state[8], const uint8_t block[128]);
+
+enum sl_hash { SL_HASH_SHA256, SL_HASH_SHA384 };
+#define SL_HASH_MAX_BYTES 48
+
+size_t sl_hash_bytes(enum sl_hash hash);
+/* `out` has sl_hash_bytes(). */
+void sl_hash(enum sl_hash hash, const uint8_t *in, size_t n_bytes, uint8_t *out);
+void sl_hmac(enum sl_hash hash, const uint8_t *key, size_t n_key_bytes, const uint8_t *in,
+             size_t n_bytes, uint8_t *out);
+/* RFC 5869 2.3; at most 255 times sl_hash_bytes(). Its step before is sl_hmac with the salt as key.
+ */
+void sl_hkdf_expand(enum sl_hash hash, const uint8_t *key, size_t n_key_bytes, const uint8_t *info,
+                    size_t n_info_bytes, uint8_t *out, size_t n_bytes);
 
 #endif

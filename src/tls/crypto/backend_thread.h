@@ -27,17 +27,27 @@ struct sl_crypto_shared {
  */
 struct sl_last_pair {
     bool is_set;
-    enum sl_curve curve; /* of last_ec only */
+    enum sl_curve curve;
     uint8_t d[SL_EC_MAX_BYTES];
     uint8_t point[SL_EC_MAX_POINT_BYTES];
+};
+
+/* The same of X25519, and what multiplies with d: the agreement comes after it. Forgotten then, or
+   with the next pair. */
+struct sl_last_x25519 {
+    EVP_PKEY_CTX *multiplier; /* NULL: there is none */
+    uint8_t d[SL_X25519_BYTES];
+    uint8_t public[SL_X25519_BYTES];
 };
 
 struct sl_crypto_thread {
     BN_CTX *bn;
     EC_KEY
-    *ec[SL_N_CURVES];     /* made at their first use; each holds its group, no key between calls */
-    EVP_PKEY_CTX *x25519; /* makes keys of bytes */
-    struct sl_last_pair last_ec, last_x25519;
+    *ec[SL_N_CURVES];      /* made at their first use; each holds its group, no key between calls */
+    EVP_PKEY_CTX *x25519;  /* makes keys of bytes */
+    EVP_PKEY *x25519_peer; /* whatever point comes next */
+    struct sl_last_pair last_ec;
+    struct sl_last_x25519 last_x25519;
 };
 
 extern struct sl_crypto_shared sl_crypto_shared;
@@ -49,5 +59,6 @@ struct sl_crypto_thread *sl_crypto_thread(void);
    when it did well in the end. */
 int sl_crypto_done(int answer);
 void sl_last_pair_forget(struct sl_last_pair *pair);
+void sl_last_x25519_forget(struct sl_last_x25519 *pair);
 
 #endif

@@ -18,6 +18,8 @@ int sl_ecp_answer(int err);
    backend's to say. 0 or an mbedTLS error. */
 int sl_point_write(enum sl_curve curve, const mbedtls_ecp_point *point, uint8_t *out);
 
+/* psa_driver.c: is it a hash of the backend's? */
+bool sl_hash_of(psa_algorithm_t alg, enum sl_hash *out_hash);
 /* psa_driver.c: the driver of PSA, which psa_hooks.h puts before mbedTLS's own. They answer
    PSA_ERROR_NOT_SUPPORTED for what mbedTLS must do itself. */
 psa_status_t sl_psa_generate_key(const psa_key_attributes_t *attributes, uint8_t *key, size_t cap,
@@ -27,5 +29,10 @@ psa_status_t sl_psa_export_public_key(const psa_key_attributes_t *attributes, co
 psa_status_t sl_psa_key_agreement(const psa_key_attributes_t *attributes, const uint8_t *key,
                                   size_t n_key, psa_algorithm_t alg, const uint8_t *peer,
                                   size_t n_peer, uint8_t *secret, size_t cap, size_t *out_n);
+psa_status_t sl_psa_hash_compute(psa_algorithm_t alg, const uint8_t *in, size_t n_bytes,
+                                 uint8_t *hash, size_t cap, size_t *out_n);
+psa_status_t sl_psa_mac_compute(const psa_key_attributes_t *attributes, const uint8_t *key,
+                                size_t n_key, psa_algorithm_t alg, const uint8_t *in,
+                                size_t n_bytes, uint8_t *mac, size_t cap, size_t *out_n);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * psa_driver: the key exchange of TLS 1.3, which mbedTLS always does through PSA, on the backend:
- * X25519, P-256 and P-384.
+ * X25519, P-256 and P-384; and its hashes and HMACs that are computed at once, with SHA-256 and
+ * SHA-384.
  *
  * Everything else is PSA_ERROR_NOT_SUPPORTED, and mbedTLS does it itself. An agreement needs a key
  * pair and a whole, uncompressed point; anything else is PSA_ERROR_INVALID_ARGUMENT.
@@ -18,12 +19,17 @@ struct kind {
     size_t n_private, n_public;
 };
 
+static bool is_local(const psa_key_attributes_t *attributes)
+{
+    return PSA_KEY_LIFETIME_GET_LOCATION(psa_get_key_lifetime(attributes)) ==
+           PSA_KEY_LOCATION_LOCAL_STORAGE;
+}
+
 static bool kind_of(const psa_key_attributes_t *attributes, struct kind *out_kind)
 {
     psa_key_type_t type = psa_get_key_type(attributes);
     size_t n_bits = psa_get_key_bits(attributes);
-    if (!PSA_KEY_TYPE_IS_ECC(type) || PSA_KEY_LIFETIME_GET_LOCATION(psa_get_key_lifetime(
-                                          attributes)) != PSA_KEY_LOCATION_LOCAL_STORAGE)
+    if (!PSA_KEY_TYPE_IS_ECC(type) || !is_local(attributes))
         return false;
     psa_ecc_family_t family = PSA_KEY_TYPE_ECC_GET_FAMILY(type);
     *out_kind = (struct kind){.is_pair = PSA_KEY_TYPE_IS_ECC_KEY_PAIR(type)};
@@ -103,4 +109,40 @@ psa_status_t sl_psa_key_agreement(const psa_key_attributes_t *attributes, const 
     if (status == PSA_SUCCESS)
         *out_n = kind.n_private;
     return status;
+}
+
+bool sl_hash_of(psa_algorithm_t alg, enum sl_hash *out_hash)
+{
+    *out_hash = alg == PSA_ALG_SHA_384 ? SL_HASH_SHA384 : SL_HASH_SHA256;
+    return alg == PSA_ALG_SHA_256 || alg == PSA_ALG_SHA_384;
+}
+
+psa_status_t sl_psa_hash_compute(psa_algorithm_t alg, const uint8_t *in, size_t n_bytes,
+                                 uint8_t *hash, size_t cap, size_t *out_n)
+{
+    enum sl_hash kind;
+    if (!sl_hash_of(alg, &kind))
+        return PSA_ERROR_NOT_SUPPORTED;
+    if (cap < sl_hash_bytes(kind))
+        return PSA_ERROR_BUFFER_TOO_SMALL;
+    sl_hash(kind, in, n_bytes, hash);
+    *out_n = sl_hash_bytes(kind);
+    return PSA_SUCCESS;
+}
+
+/* Of whole MACs only: a shorter one is another algorithm. */
+psa_status_t sl_psa_mac_compute(const psa_key_attributes_t *attributes, const uint8_t *key,
+                                size_t n_key, psa_algorithm_t alg, const uint8_t *in,
+                                size_t n_bytes, uint8_t *mac, size_t cap, size_t *out_n)
+{
+    enum sl_hash kind;
+    if (!PSA_ALG_IS_HMAC(alg) || alg != PSA_ALG_HMAC(PSA_ALG_HMAC_GET_HASH(alg)) ||
+        !sl_hash_of(PSA_ALG_HMAC_GET_HASH(alg), &kind) ||
+        psa_get_key_type(attributes) != PSA_KEY_TYPE_HMAC || !is_local(attributes))
+        return PSA_ERROR_NOT_SUPPORTED;
+    if (cap < sl_hash_bytes(kind))
+        return PSA_ERROR_BUFFER_TOO_SMALL;
+    sl_hmac(kind, key, n_key, in, n_bytes, mac);
+    *out_n = sl_hash_bytes(kind);
+    return PSA_SUCCESS;
 }

@@ -392,6 +392,93 @@ static void hashes_have_known_answers(void **state)
     }
 }
 
+static psa_status_t mac(const uint8_t *key, size_t n_key, psa_algorithm_t alg, const uint8_t *text,
+                        size_t n, uint8_t *out, size_t cap, size_t *out_n)
+{
+    psa_key_id_t id = 0;
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_HMAC);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_MESSAGE);
+    psa_set_key_algorithm(&attributes, alg);
+    psa_status_t status = psa_import_key(&attributes, key, n_key, &id);
+    if (status == PSA_SUCCESS)
+        status = psa_mac_compute(id, alg, text, n, out, cap, out_n);
+    psa_destroy_key(id);
+    return status;
+}
+
+/* RFC 4231's cases 2 and 6: a short key, and one that is longer than a block. */
+static void hmacs_have_known_answers(void **state)
+{
+    static const struct {
+        const char *key, *text, *sha256, *sha384;
+    } rows[] = {
+        {"Jefe", "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+         "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecf"
+         "a"
+         "b21649"},
+        {NULL, "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+         "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df16"
+         "3"
+         "f44952"},
+    };
+    const psa_algorithm_t sha256 = PSA_ALG_HMAC(PSA_ALG_SHA_256),
+                          sha384 = PSA_ALG_HMAC(PSA_ALG_SHA_384);
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        uint8_t key[131], wanted[48], out[48];
+        memset(key, 0xaa, sizeof(key));
+        size_t n_key = rows[i].key ? strlen(rows[i].key) : sizeof(key), n;
+        if (rows[i].key)
+            memcpy(key, rows[i].key, n_key);
+        const uint8_t *text = (const uint8_t *)rows[i].text;
+        size_t n_text = strlen(rows[i].text);
+        hex(rows[i].sha256, wanted, 32);
+        assert_int_equal(mac(key, n_key, sha256, text, n_text, out, 32, &n), PSA_SUCCESS);
+        assert_int_equal(n, 32);
+        assert_memory_equal(out, wanted, 32);
+        assert_int_equal(mac(key, n_key, sha256, text, n_text, out, 31, &n),
+                         PSA_ERROR_BUFFER_TOO_SMALL);
+        assert_int_equal(
+            mac(key, n_key, PSA_ALG_TRUNCATED_MAC(sha256, 16), text, n_text, out, 16, &n),
+            PSA_SUCCESS);
+        assert_int_equal(n, 16);
+        assert_memory_equal(out, wanted, 16);
+        hex(rows[i].sha384, wanted, 48);
+        assert_int_equal(mac(key, n_key, sha384, text, n_text, out, 48, &n), PSA_SUCCESS);
+        assert_int_equal(n, 48);
+        assert_memory_equal(out, wanted, 48);
+    }
+}
+
+#ifdef SL_MBEDTLS_HOOKED
+/* RFC 5869's cases 1 and 3, in as many bytes as there are, and in each number below. */
+static void hkdf_has_known_answers(void **state)
+{
+    static const struct {
+        const char *key, *info, *out;
+    } rows[] = {
+        {"077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", "f0f1f2f3f4f5f6f7f8f9",
+         "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"},
+        {"19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04", "",
+         "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"},
+    };
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        uint8_t key[32], info[10], wanted[42], out[43];
+        size_t n_info = hex(rows[i].info, info, sizeof(info));
+        hex(rows[i].key, key, sizeof(key));
+        hex(rows[i].out, wanted, sizeof(wanted));
+        for (size_t n = 1; n <= sizeof(wanted); n++) {
+            memset(out, 0x55, sizeof(out));
+            sl_hkdf_expand(SL_HASH_SHA256, key, sizeof(key), info, n_info, out, n);
+            assert_memory_equal(out, wanted, n);
+            assert_int_equal(out[n], 0x55);
+        }
+    }
+}
+#endif
+
 static void randomness_fills_all_it_is_asked_for(void **state)
 {
     static uint8_t a[100000], b[100000];
@@ -441,6 +528,10 @@ int main(void)
         cmocka_unit_test(chachapoly_has_known_answers_and_refuses),
         cmocka_unit_test(chachapoly_in_pieces_has_an_order),
         cmocka_unit_test(hashes_have_known_answers),
+        cmocka_unit_test(hmacs_have_known_answers),
+#ifdef SL_MBEDTLS_HOOKED
+        cmocka_unit_test(hkdf_has_known_answers),
+#endif
         cmocka_unit_test(randomness_fills_all_it_is_asked_for),
     };
     if (sl_tls_global_init() != 0)
