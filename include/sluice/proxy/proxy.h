@@ -20,8 +20,8 @@ struct sl_logger;
 /* access: where access lines go, or NULL for off. Borrowed. Swapped with sl_proxy_set_access. */
 int sl_proxy_new(struct sl_loop *loop, struct sl_plan *plan, struct sl_counters *counters,
                  struct sl_logger *access, struct sl_proxy **out_proxy);
-/* Closes every client and link at once (RST where an exchange is cut); its memory goes at the end of
-   the turn. */
+/* Closes every client and link at once (RST where an exchange is cut); its memory goes at the end
+   of the turn. */
 void sl_proxy_free(struct sl_proxy **proxy);
 
 /* A new connection waits at `listener`, which belongs to listener `index` of the present plan. Call
