@@ -17,7 +17,8 @@
  * The charge clock adds up the time spent in polls, each at most as long as it could have taken (a
  * poll that overslept was a stopped process or a starved one), and of each turn's own work at most
  * BUSY_MS: a socket that is looked at again that soon has not been kept waiting, and a loop that is
- * busy all the time must not stop the clock for those who are silent.
+ * busy all the time must not stop the clock for those who are silent. When a stop began within the
+ * poll that it prolonged nobody can tell: all of that poll is in doubt, and sure_ms leaves it out.
  *
  * Failure modes: no descriptors or memory when made. Later, only libuv's own assertions.
  * Ownership: shells (handles) count themselves in and out; sl_loop_free waits for the last one.
@@ -33,6 +34,7 @@
 #define N_CHUNKS_KEPT 256
 #define MARGIN_MS     2
 #define BUSY_MS       10
+#define OVERSLEPT_MS  100 /* later than this is not a busy machine's jitter */
 #define NS_PER_MS     UINT64_C(1000000)
 #define IDLE_MS       (3600 * 1000) /* a poll with no deadline at all */
 
@@ -73,8 +75,11 @@ void sl_loop_woke(struct sl_loop *loop)
     loop->is_awake = true;
     loop->awake_ns = uv_hrtime();
     loop->coarse_ns = coarse_ns(loop);
-    loop->charge_ns +=
-        smaller(loop->awake_ns - loop->asleep_ns, loop->may_ns + BUSY_MS * NS_PER_MS);
+    uint64_t slept_ns = loop->awake_ns - loop->asleep_ns;
+    uint64_t charge_ns = smaller(slept_ns, loop->may_ns + BUSY_MS * NS_PER_MS);
+    loop->charge_ns += charge_ns;
+    if (slept_ns > loop->may_ns + OVERSLEPT_MS * NS_PER_MS)
+        loop->doubt_ns += charge_ns;
     loop->core.now_ms = uv_now(&loop->uv);
 }
 
@@ -95,6 +100,11 @@ uint64_t sl_loop_now_ms(const struct sl_loop *loop)
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop)
 {
     return loop->charge_ns / NS_PER_MS;
+}
+
+uint64_t sl_loop_sure_ms(const struct sl_loop *loop)
+{
+    return (loop->charge_ns - loop->doubt_ns) / NS_PER_MS;
 }
 
 uint64_t sl_loop_n_turns(const struct sl_loop *loop)
@@ -201,6 +211,7 @@ int sl_loop_new(struct sl_loop **out_loop)
     loop->asleep_ns = loop->awake_ns;
     loop->may_ns = 0;
     loop->charge_ns = 0;
+    loop->doubt_ns = 0;
     loop->n_shells = 0;
     loop->is_awake = true;
     loop->is_stopped = false;

@@ -22,6 +22,7 @@ struct sl_loop {
     uint64_t coarse_ns; /* the same on a clock that is cheaper to read */
     clockid_t coarse_clock;
     uint64_t charge_ns; /* the clock of sl_loop_charge_ms */
+    uint64_t doubt_ns;  /* of that, in polls that overslept */
     size_t n_shells;
     bool is_awake; /* the events of a poll are being delivered, or the end of the turn */
     bool is_stopped;

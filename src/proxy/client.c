@@ -142,13 +142,12 @@ static void on_proxied(void *owner, const struct sl_addr *source)
 static void excuse_standstill(struct sl_client *c)
 {
     uint64_t elapsed_ms = sl_client_now_ms(c) - c->accepted_ms;
-    uint64_t charged_ms = sl_loop_charge_ms(c->proxy->loop) - c->accepted_charge_ms;
+    uint64_t sure_ms = sl_loop_sure_ms(c->proxy->loop) - c->accepted_sure_ms;
 
-    if (!sl_deadline_is_armed(&c->deadline) ||
-        elapsed_ms < charged_ms + c->excused_ms + STANDSTILL_MS)
+    if (!sl_deadline_is_armed(&c->deadline) || elapsed_ms < sure_ms + c->excused_ms + STANDSTILL_MS)
         return;
-    c->limit_ms += elapsed_ms - charged_ms - c->excused_ms;
-    c->excused_ms = elapsed_ms - charged_ms;
+    c->limit_ms += elapsed_ms - sure_ms - c->excused_ms;
+    c->excused_ms = elapsed_ms - sure_ms;
     sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms, c->limit_ms);
 }
 
@@ -338,7 +337,7 @@ static struct sl_client *make(struct sl_proxy *proxy, size_t index)
     c->has_tls = c->listener->tls_server != NULL;
     c->phase = SL_PHASE_NONE;
     c->accepted_ms = sl_client_now_ms(c);
-    c->accepted_charge_ms = sl_loop_charge_ms(proxy->loop);
+    c->accepted_sure_ms = sl_loop_sure_ms(proxy->loop);
     sl_deadline_init(&c->deadline, proxy->loop, on_deadline);
     return c;
 }

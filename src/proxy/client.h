@@ -67,10 +67,9 @@ struct sl_client {
     uint64_t limit_ms; /* in force for the deadline: under pressure less than configured */
     uint64_t accepted_ms, began_ms; /* began: first byte of the present request */
     union {
-        struct { /* until its handshake is over */
-            uint64_t
-                accepted_charge_ms; /* accepted_ms by the clock of what a peer is charged with */
-            uint64_t excused_ms;    /* standstills that it has been given back */
+        struct {                       /* until its handshake is over */
+            uint64_t accepted_sure_ms; /* accepted_ms by the clock of sl_loop_sure_ms */
+            uint64_t excused_ms;       /* standstills that it has been given back */
         };
         struct { /* while it lingers */
             uint64_t linger_until_ms, n_lingered;

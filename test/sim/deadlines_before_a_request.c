@@ -243,6 +243,22 @@ static void a_handshake_is_not_charged_while_the_loop_stands_still(void **state)
     sim_close(&s);
 }
 
+/* Nobody knows when in its poll a process was stopped, so none of that poll is the client's. */
+static void a_handshake_is_not_charged_for_a_poll_that_overslept(void **state)
+{
+    struct sim s;
+    sim_open(&s, &tls);
+    struct fake_wire *c = sim_connect(&s, NULL);
+    sim_advance(&s, 2000);
+    fake_wire_send(c, SL_SPAN("\x16\x03\x01\x02\x00\x01"));
+    fake_oversleep(s.loop, 5000, 60000);
+    sim_settle(&s);
+    assert_state(c, FAKE_OPEN);
+    assert_int_equal(2000 + sim_until_closed(&s, c, 20000), 7000);
+    assert_expired_only(&s, SL_PHASE_TLS_HANDSHAKE);
+    sim_close(&s);
+}
+
 static void what_stood_still_after_a_clients_word_is_not_given_to_the_client(void **state)
 {
     struct sim s;
@@ -326,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_slow_but_timely_opening_is_served),
         cmocka_unit_test(bytes_that_had_arrived_before_an_expiry_is_acted_on_count),
         cmocka_unit_test(a_handshake_is_not_charged_while_the_loop_stands_still),
+        cmocka_unit_test(a_handshake_is_not_charged_for_a_poll_that_overslept),
         cmocka_unit_test(what_stood_still_after_a_clients_word_is_not_given_to_the_client),
         cmocka_unit_test(a_silent_client_is_not_excused),
         cmocka_unit_test(an_idle_client_is_ended_at_keepalive),

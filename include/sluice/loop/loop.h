@@ -32,6 +32,10 @@ uint64_t sl_loop_now_ms(const struct sl_loop *loop);
 /* The same clock less the time in which this loop was busy with its own work: what a peer may be
    charged with (law 3). Feed this one to sl_pace. */
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop);
+/* The same clock less the polls in which the process stood still (SIGSTOP, a starved machine),
+   whose beginning may have been a peer's time or not. For who must get back all that may have been
+   ours. */
+uint64_t sl_loop_sure_ms(const struct sl_loop *loop);
 /* How many turns there have been: another one after each poll. */
 uint64_t sl_loop_n_turns(const struct sl_loop *loop);
 /* How long this turn has worked since its poll, in microseconds, read afresh. The difference of two

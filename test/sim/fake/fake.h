@@ -36,6 +36,8 @@ void fake_settle(struct sl_loop *loop);
 void fake_advance(struct sl_loop *loop, uint64_t ms);
 /* The loop was busy for so long: the clock has moved, nobody is charged, nothing was polled yet. */
 void fake_stall(struct sl_loop *loop, uint64_t ms);
+/* A poll that could take `may_ms` overslept (a stop) and took `ms`. */
+void fake_oversleep(struct sl_loop *loop, uint64_t may_ms, uint64_t ms);
 /* From now on each piece of work that the product measures takes so long. The clock of deadlines
    does not move. */
 void fake_work(struct sl_loop *loop, uint64_t us);

@@ -27,6 +27,7 @@ struct sl_loop {
     size_t n_piece;
     unsigned n_late;
     uint64_t charge_ms;
+    uint64_t doubt_ms;         /* of that, in polls that overslept */
     uint64_t busy_us, work_us; /* this turn's work; how far each look at it moves it */
     bool is_stopped;
     fake_connect_fn *on_connect;

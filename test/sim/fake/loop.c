@@ -158,6 +158,13 @@ void fake_stall(struct sl_loop *loop, uint64_t ms)
     clock_ms += ms;
 }
 
+void fake_oversleep(struct sl_loop *loop, uint64_t may_ms, uint64_t ms)
+{
+    clock_ms += ms;
+    loop->charge_ms += may_ms;
+    loop->doubt_ms += may_ms;
+}
+
 void fake_work(struct sl_loop *loop, uint64_t us)
 {
     loop->work_us = us;
@@ -254,6 +261,11 @@ uint64_t sl_loop_now_ms(const struct sl_loop *loop)
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop)
 {
     return loop->charge_ms;
+}
+
+uint64_t sl_loop_sure_ms(const struct sl_loop *loop)
+{
+    return loop->charge_ms - loop->doubt_ms;
 }
 
 uint64_t sl_loop_n_turns(const struct sl_loop *loop)

@@ -258,17 +258,20 @@ enum saw {
     SAW_BYTES = 10,
     SAW_EXPIRY = 11,
     SAW_UNFAIR_CHARGE = 12,
+    SAW_DOUBTFUL_CHARGE = 13,
 };
 
 static struct sl_deadline child_deadline;
 static struct sl_tcp *child_tcp;
-static uint64_t child_charge_ms;
+static uint64_t child_charge_ms, child_sure_ms;
 static int ready_fd;
 
 static void child_says(int what)
 {
     if (sl_loop_charge_ms(loop) - child_charge_ms > 450)
         what = SAW_UNFAIR_CHARGE;
+    if (sl_loop_sure_ms(loop) - child_sure_ms > 150) /* of it 50 before the stop */
+        what = SAW_DOUBTFUL_CHARGE;
     _exit(what);
 }
 
@@ -297,6 +300,7 @@ static void child_on_accept(void *owner, struct sl_tcp_listener *listener, int e
     sl_deadline_init(&child_deadline, loop, child_on_expired);
     sl_deadline_arm(&child_deadline, SL_PHASE_FIRST_BYTE, 300);
     child_charge_ms = sl_loop_charge_ms(loop);
+    child_sure_ms = sl_loop_sure_ms(loop);
     if (write(ready_fd, "r", 1) != 1)
         _exit(3);
 }
