@@ -81,6 +81,7 @@ void sl_loop_woke(struct sl_loop *loop)
     if (slept_ns > loop->may_ns + OVERSLEPT_MS * NS_PER_MS)
         loop->doubt_ns += charge_ns;
     loop->core.now_ms = uv_now(&loop->uv);
+    loop->n_bulk = 0;
 }
 
 /* The turn's own work is over; the poll may take `may_ms`. */

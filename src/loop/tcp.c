@@ -28,6 +28,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -98,7 +99,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buf)
     if (tcp->has_filled || !tcp->is_reading)
         *out_buf = uv_buf_init(NULL, 0);
     else
-        *out_buf = uv_buf_init(loop->scratch, sizeof(loop->scratch));
+        *out_buf = uv_buf_init(loop->scratch, (unsigned)sl_tcp_read_bytes(tcp));
 }
 
 /* When a reset came with the last bytes libuv tells of an end without having asked the socket
@@ -122,6 +123,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         tcp->has_filled = (size_t)n == buf->len;
         tcp->events->on_bytes(tcp->owner, sl_span(buf->base, (size_t)n));
+        if ((tcp->bulk || tcp->has_filled) && tcp->events && tcp->events->appetite)
+            sl_tcp_note_bulk(tcp, (size_t)n);
     } else if (n == UV_ENOBUFS && buf->len == 0) { /* not the kernel's */
         if (!tcp->has_filled)
             stop_reading(tcp); /* bytes came while the owner wants none */
@@ -358,6 +361,7 @@ void sl_tcp_close(struct sl_tcp **ptcp, enum sl_tcp_close how)
     tcp->owner = NULL;
     sl_deferred_cancel(&tcp->later);
     sl_tcp_stop_retrying(tcp);
+    sl_tcp_end_bulk(tcp);
     uv_close((uv_handle_t *)&tcp->uv, on_closed);
 }
 
@@ -445,6 +449,18 @@ uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp)
     /* A FIN counts as a byte there, and unix sockets count their overhead. */
     uint64_t n_unacked = (uint64_t)n_kernel < n_sent ? (uint64_t)n_kernel : n_sent;
     return tcp->out.n_bytes - n_flown(tcp) + n_unacked;
+}
+
+size_t sl_tcp_room_bytes(const struct sl_tcp *tcp)
+{
+    uint32_t info[SK_MEMINFO_VARS];
+    socklen_t len = sizeof(info);
+
+    if (tcp->is_connecting || tcp->n_flight > 0 ||
+        getsockopt(sl_tcp_fd(tcp), SOL_SOCKET, SO_MEMINFO, info, &len))
+        return 0;
+    size_t n_held = info[SK_MEMINFO_WMEM_QUEUED] + tcp->out.n_bytes;
+    return n_held < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - n_held : 0;
 }
 
 struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)

@@ -30,11 +30,14 @@ union sl_tcp_peer {
     struct sockaddr_in6 v6;
 };
 
+struct sl_bulk;
+
 struct sl_tcp {
     uv_tcp_t uv;
     const struct sl_tcp_events *events; /* NULL: closed by its owner */
     void *owner;
     union sl_tcp_request *request; /* NULL until it is needed */
+    struct sl_bulk *bulk;          /* NULL unless much comes fast */
     struct sl_chunkq out;
     struct sl_deferred later; /* tells of a failed write, or of a connect that was immediate */
     uint64_t n_sent;          /* bytes that left `out`, or never were in it */
@@ -76,6 +79,16 @@ void sl_tcp_end(struct sl_tcp *tcp, int err);
 /* A shell around a connected descriptor, which it takes over, also when it fails. */
 int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
                  const struct sl_tcp_events *events, void *owner, struct sl_tcp **out_tcp);
+
+/* ---- bulk.c ---- */
+
+/* How long the next read may be. */
+size_t sl_tcp_read_bytes(const struct sl_tcp *tcp);
+/* After a read of n bytes that filled its buffer, and after each one of a bulk; the owner, which
+   has been told, has an appetite(). */
+void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n);
+/* Idempotent. */
+void sl_tcp_end_bulk(struct sl_tcp *tcp);
 
 /* ---- connect.c ---- */
 

@@ -27,7 +27,8 @@ struct sl_loop {
     bool is_awake; /* the events of a poll are being delivered, or the end of the turn */
     bool is_stopped;
     struct sl_chunkpool chunks;
-    char scratch[SL_TCP_READ_BYTES]; /* what was read, during the event */
+    size_t n_bulk;                   /* bytes of large reads in this turn (bulk.c) */
+    char scratch[SL_TCP_BULK_BYTES]; /* what was read, during the event */
 };
 
 /* Every callback of libuv says so first: the poll is over, this is the time of the turn. */

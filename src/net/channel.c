@@ -17,7 +17,11 @@
 #include <sluice/loop/loop.h>
 
 /* All plaintext of one read: what was read, and a record that had been incomplete before. */
-#define PLAIN_BYTES (SL_TCP_READ_BYTES + 2 * 16384)
+#define PLAIN_BYTES (SL_TCP_BULK_BYTES + 2 * 16384)
+
+/* So much cipher text leaves at once, though more of it is to come in this turn: it is still in the
+   cache of the processor, and fills a segment of a link of 64 KiB. */
+#define BURST_BYTES (4 * SL_TLS_RECORD_BYTES)
 
 /* Writes below this are gathered until the end of the turn. */
 #define GATHER_BYTES 4096
@@ -171,12 +175,22 @@ static void on_tcp_drained(void *owner)
         ch->events->on_drained(ch->owner);
 }
 
+static size_t appetite(void *owner)
+{
+    struct sl_channel *ch = owner;
+
+    if (!ch->events->appetite || ch->stage_of_life != SL_CHANNEL_OPEN || ch->in.n_bytes > 0)
+        return 0;
+    return ch->events->appetite(ch->owner);
+}
+
 static const struct sl_tcp_events tcp_events = {
     .on_connected = on_tcp_connected,
     .on_bytes = sl_channel_on_bytes,
     .on_end = sl_channel_on_end,
     .on_room = on_tcp_room,
     .on_drained = on_tcp_drained,
+    .appetite = appetite,
 };
 
 /* ---- reading ---- */
@@ -321,6 +335,9 @@ static int write_tls(struct sl_channel *ch, struct sl_span span)
                 err = encrypt_stage(ch);
         }
         span = sl_span_skip(span, n);
+        if (sl_tcp_out(ch->tcp)->n_bytes >= BURST_BYTES &&
+            (span.len == 0 || span.len >= BURST_BYTES))
+            sl_tcp_flush(ch->tcp);
     }
     return err;
 }
@@ -375,6 +392,11 @@ void sl_channel_shutdown(struct sl_channel *ch)
     }
     sl_tcp_flush(ch->tcp);
     sl_tcp_shutdown(ch->tcp);
+}
+
+size_t sl_channel_room_bytes(const struct sl_channel *ch)
+{
+    return sl_channel_is_closed(ch) ? 0 : sl_tcp_room_bytes(ch->tcp);
 }
 
 bool sl_channel_is_full(const struct sl_channel *ch)

@@ -244,6 +244,12 @@ static void on_open(void *owner, int err)
     sl_client_close(c, err == SL_ERR_RESET ? SL_CHANNEL_RESET : SL_CHANNEL_CLEAN, &cause);
 }
 
+static size_t appetite(void *owner)
+{
+    const struct sl_client *c = owner;
+    return c->exchange ? sl_exchange_appetite(c->exchange) : 0;
+}
+
 static const struct sl_channel_events channel_events = {
     .on_proxied = on_proxied,
     .on_first_byte = on_first_byte,
@@ -253,6 +259,7 @@ static const struct sl_channel_events channel_events = {
     .on_end = on_end,
     .on_room = on_room,
     .on_drained = on_drained,
+    .appetite = appetite,
 };
 
 /* ---- deadlines ---- */

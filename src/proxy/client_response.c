@@ -120,6 +120,11 @@ static bool has_room(const struct sl_stream *s)
     return !sl_channel_is_full(&client_of(s)->channel);
 }
 
+static size_t room_bytes(const struct sl_stream *s)
+{
+    return sl_channel_room_bytes(&client_of(s)->channel);
+}
+
 static void want_body(struct sl_stream *s)
 {
     sl_channel_resume(&client_of(s)->channel);
@@ -195,6 +200,7 @@ const struct sl_stream_ops sl_client_stream_ops = {
     .send_body = send_body,
     .send_end = send_end,
     .has_room = has_room,
+    .room_bytes = room_bytes,
     .want_body = want_body,
     .refuse = refuse,
     .cut = cut,

@@ -129,6 +129,18 @@ static void on_link_bytes(void *owner, struct sl_span bytes)
     pass(owner, bytes);
 }
 
+static size_t appetite(void *owner)
+{
+    const struct sl_exchange *x = owner;
+
+    if (x->response != SL_RESPONSE_FLOWING || x->is_response_paused)
+        return 0;
+    const struct sl_framing *framing = sl_parser_framing(x->link->parser);
+    size_t n = x->stream->ops->room_bytes(x->stream);
+    uint64_t n_left = framing->content_length - x->n_response_bytes;
+    return framing->body == SL_BODY_LENGTH && n_left < n ? (size_t)n_left : n;
+}
+
 static void on_link_done(void *owner, struct sl_head *trailers)
 {
     struct sl_exchange *x = owner;
@@ -219,4 +231,5 @@ const struct sl_link_events sl_exchange_link_events = {
     .on_room = sl_exchange_on_link_room,
     .on_raw = on_link_bytes,
     .on_raw_end = on_link_raw_end,
+    .appetite = appetite,
 };

@@ -173,12 +173,19 @@ static void on_room(void *owner)
         link->events->on_room(link->owner);
 }
 
+static size_t appetite(void *owner)
+{
+    struct sl_link *link = owner;
+    return link->owner && link->events->appetite ? link->events->appetite(link->owner) : 0;
+}
+
 static const struct sl_channel_events channel_events = {
     .on_open = on_open,
     .on_readable = on_readable,
     .on_end = on_end,
     .on_room = on_room,
     .on_drained = on_room,
+    .appetite = appetite,
 };
 
 static void on_idle_too_long(struct sl_deadline *d)

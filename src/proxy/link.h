@@ -27,6 +27,8 @@ struct sl_link_events {
     /* After 101: raw bytes; and the end of them. */
     void (*on_raw)(void *owner, struct sl_span bytes);
     void (*on_raw_end)(void *owner, int err);
+    /* Of how much more of the response is there use and place at once (loop/tcp.h)? */
+    size_t (*appetite)(void *owner);
 };
 
 struct sl_link {

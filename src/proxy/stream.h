@@ -22,6 +22,8 @@ struct sl_stream_ops {
     void (*send_end)(struct sl_stream *s, const struct sl_head *trailers);
     /* May send_body go on? When not, sl_exchange_on_room follows. */
     bool (*has_room)(const struct sl_stream *s);
+    /* How many bytes would be with the client's kernel at once. 0: unknown, or none. */
+    size_t (*room_bytes)(const struct sl_stream *s);
     /* The request body is wanted (again). As a deferred call, never by recursion. */
     void (*want_body)(struct sl_stream *s);
     /* No response has begun: answer this. The exchange is over with this call. */

@@ -7,7 +7,8 @@
  * pointer to it and is told of events until it closes; no callback follows a close.
  *
  * Reading: bytes are read into a buffer of the loop and are valid only during the call; at most
- * SL_TCP_READ_BYTES per wake-up and socket, then others have their turn. Writing: straight to the
+ * SL_TCP_READ_BYTES per wake-up and socket (SL_TCP_BULK_BYTES of a fast body whose owner has an
+ * appetite), then others have their turn. Writing: straight to the
  * socket while it accepts; the rest is queued in `out`, bounded by its marks.
  */
 #ifndef SLUICE_LOOP_TCP_H
@@ -17,8 +18,9 @@
 #include <sluice/base/chunkq.h>
 #include <sluice/base/err.h>
 
-#define SL_TCP_READ_BYTES (5 * 16383) /* of body, it becomes whole TLS records */
-#define SL_TCP_HIGH_BYTES 65536       /* marks of `out` */
+#define SL_TCP_READ_BYTES (5 * 16340)  /* of body, it becomes whole TLS records */
+#define SL_TCP_BULK_BYTES (32 * 16340) /* of a fast body, if there is place for it */
+#define SL_TCP_HIGH_BYTES 65536        /* marks of `out` */
 #define SL_TCP_LOW_BYTES  16384
 
 struct sl_loop;
@@ -39,6 +41,10 @@ struct sl_tcp_events {
     void (*on_room)(void *owner);
     /* `out` has become empty after a flush had left bytes in it. */
     void (*on_drained)(void *owner);
+    /* Asked after on_bytes while much comes fast: of how much more has the owner use, and place for
+       at once? Up to SL_TCP_BULK_BYTES may come at a time then, and the kernel may gather for a
+       moment (at most 5 ms). 0: neither. NULL: always 0. */
+    size_t (*appetite)(void *owner);
 };
 
 enum sl_tcp_close {
@@ -85,6 +91,9 @@ bool sl_tcp_is_stale(struct sl_tcp *tcp);
 uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp);
 /* Bytes that went through sl_tcp_write and `out`, ever. Less unacked: acknowledged. */
 uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp);
+/* How much would be with the kernel at once if it were written now, about: 0 when something waits
+   for the kernel already, or it does not say (SO_MEMINFO). */
+size_t sl_tcp_room_bytes(const struct sl_tcp *tcp);
 /* The peer's address; of a unix socket only that it is one. */
 struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp);
 /* Our address of the connection; asked of the kernel when needed. 0 or SL_ERR_IO. */

@@ -48,6 +48,8 @@ struct sl_channel_events {
     void (*on_room)(void *owner);
     /* Every written byte is in the kernel, after that was not so at the end of a turn. */
     void (*on_drained)(void *owner);
+    /* As sl_tcp_events.appetite. May be NULL. */
+    size_t (*appetite)(void *owner);
 };
 
 enum sl_channel_stage {
@@ -133,6 +135,8 @@ void sl_channel_flush(struct sl_channel *ch);
 /* close_notify and FIN after everything written. Reading goes on. */
 void sl_channel_shutdown(struct sl_channel *ch);
 bool sl_channel_is_full(const struct sl_channel *ch);
+/* As sl_tcp_room_bytes; 0 when closed. */
+size_t sl_channel_room_bytes(const struct sl_channel *ch);
 
 /* ---- questions ---- */
 

@@ -158,6 +158,15 @@ static bool poll_connect(struct sl_tcp *tcp)
     return true;
 }
 
+/* A socket whose owner has an appetite is as fast as can be. */
+static size_t read_bytes(struct sl_tcp *tcp)
+{
+    size_t n = tcp->events->appetite ? tcp->events->appetite(tcp->owner) : 0;
+
+    n = n < SL_TCP_BULK_BYTES ? n : SL_TCP_BULK_BYTES;
+    return n > SL_TCP_READ_BYTES ? n : SL_TCP_READ_BYTES;
+}
+
 static bool poll_read(struct sl_tcp *tcp)
 {
     struct fake_wire *wire = tcp->wire;
@@ -165,7 +174,7 @@ static bool poll_read(struct sl_tcp *tcp)
     if (!tcp->is_reading)
         return false;
     if (wire->in.len > 0) {
-        size_t max = wire->n_piece ? wire->n_piece : SL_TCP_READ_BYTES;
+        size_t max = wire->n_piece ? wire->n_piece : read_bytes(tcp);
         size_t n = wire->in.len < max ? wire->in.len : max;
         char *bytes = fake_alloc(n); /* of its own, for ASan */
         memcpy(bytes, wire->in.ptr, n);
@@ -321,6 +330,15 @@ uint64_t sl_tcp_unacked_bytes(const struct sl_tcp *tcp)
 uint64_t sl_tcp_written_bytes(const struct sl_tcp *tcp)
 {
     return tcp->n_sent + tcp->out.n_bytes;
+}
+
+size_t sl_tcp_room_bytes(const struct sl_tcp *tcp)
+{
+    size_t n_held = tcp->wire->kernel.len + tcp->out.n_bytes;
+
+    if (tcp->is_connecting || tcp->is_blocked || n_held > tcp->wire->n_kernel)
+        return 0;
+    return tcp->wire->n_kernel - n_held;
 }
 
 struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)

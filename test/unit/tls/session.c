@@ -101,7 +101,7 @@ static void a_mebibyte_goes_up(void **state)
 
 static void a_mebibyte_goes_down(void **state)
 {
-    static const size_t writes[] = {1000, 16383, 16384, MIB};
+    static const size_t writes[] = {1000, 16340, 16384, MIB};
     char *sent = pattern(MIB), *got = malloc(MIB);
     assert_non_null(got);
     for_each_version(version) for (size_t i = 0; i < SL_N_ELEMENTS(writes); i++)
@@ -146,7 +146,7 @@ static void records_have_the_size_that_costs_least(void **state)
 {
     static const struct {
         size_t n_bytes, n_records;
-    } rows[] = {{0, 0}, {1, 1}, {16382, 1}, {16383, 1}, {16384, 2}, {32766, 2}, {32767, 3}};
+    } rows[] = {{0, 0}, {1, 1}, {16339, 1}, {16340, 1}, {16341, 2}, {32680, 2}, {32681, 3}};
     char *bytes = pattern(40000);
     for_each_version(version) for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++)
     {
