@@ -8,8 +8,8 @@
  *
  * Reading: bytes are read into a buffer of the loop and are valid only during the call; at most
  * SL_TCP_READ_BYTES per wake-up and socket (SL_TCP_BULK_BYTES of a fast body whose owner has an
- * appetite), then others have their turn. Writing: straight to the
- * socket while it accepts; the rest is queued in `out`, bounded by its marks.
+ * appetite), then others have their turn. Writing: straight to the socket while it accepts; the
+ * rest is queued in `out`, bounded by its marks.
  */
 #ifndef SLUICE_LOOP_TCP_H
 #define SLUICE_LOOP_TCP_H
