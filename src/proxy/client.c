@@ -84,18 +84,22 @@ static void on_end(void *owner, int err)
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
         return;
     case SL_CLIENT_IDLE:
+    case SL_CLIENT_HEADER: /* half a request, behind others whose answers are on their way */
         if (err == 0 && !sl_channel_is_drained(&c->channel)) {
             c->is_closing = true;
             sl_client_say_goodbye(c);
             return;
         }
+        if (c->state == SL_CLIENT_HEADER)
+            break;
         sl_client_end_phase_well(c);
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
         return;
     default:
-        sl_client_close_because(c, err ? SL_CHANNEL_RESET : SL_CHANNEL_CLEAN, phase, SL_SIDE_CLIENT,
-                                err ? err : SL_ERR_EOF);
+        break;
     }
+    sl_client_close_because(c, err ? SL_CHANNEL_RESET : SL_CHANNEL_CLEAN, phase, SL_SIDE_CLIENT,
+                            err ? err : SL_ERR_EOF);
 }
 
 static void on_room(void *owner)

@@ -581,6 +581,29 @@ static void a_client_that_half_closes_after_its_request_is_answered(void **state
     sim_close(&s);
 }
 
+static void a_client_that_ends_within_its_next_request_gets_the_answer_before_it(void **state)
+{
+    enum { N_BODY = 30000 }; /* waits here, and is not so much that nothing more is read */
+    struct sim s;
+    sim_open(&s, &plain);
+    struct fake_wire *c = sim_ask(&s, SIM_GET);
+    fake_wire_slow(c, true);
+    fake_wire_kernel(c, 1000);
+    fake_wire_send(sim_up(&s, 1), SL_SPAN("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n"));
+    sim_say_n(&s, sim_up(&s, 1), N_BODY);
+    sim_say(&s, c, "GET / HTTP/1.1\r\nHo");
+    fake_wire_fin(c);
+    sim_settle(&s);
+    assert_false(fake_wire_is_closed(c));
+    fake_wire_slow(c, false);
+    sim_settle(&s);
+    assert_true(fake_wire_is_closed(c));
+    assert_state(c, FAKE_FIN);
+    assert_true(sim_n_got(c) >= N_BODY);
+    assert_int_equal(sim_count(&s, SL_COUNT_REQUESTS), 1);
+    sim_close(&s);
+}
+
 /* ---- tunnels ---- */
 
 static const char ask_upgrade[] =
@@ -736,6 +759,7 @@ int main(void)
         cmocka_unit_test(a_malformed_body_while_flowing_is_a_cut),
         cmocka_unit_test(a_client_that_is_gone_resets_the_link),
         cmocka_unit_test(a_client_that_half_closes_after_its_request_is_answered),
+        cmocka_unit_test(a_client_that_ends_within_its_next_request_gets_the_answer_before_it),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways_until_both_sides_end),
         cmocka_unit_test(a_tunnel_whose_both_sides_ended_still_delivers_what_it_has),
         cmocka_unit_test(a_tunnel_of_which_one_side_ended_is_not_cut_while_the_other_takes),
