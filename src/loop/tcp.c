@@ -459,7 +459,10 @@ size_t sl_tcp_room_bytes(const struct sl_tcp *tcp)
     if (tcp->is_connecting || tcp->n_flight > 0 ||
         getsockopt(sl_tcp_fd(tcp), SOL_SOCKET, SO_MEMINFO, info, &len))
         return 0;
-    size_t n_held = info[SK_MEMINFO_WMEM_QUEUED] + tcp->out.n_bytes;
+    size_t n_held = info[SK_MEMINFO_WMEM_QUEUED];
+    if (n_held < info[SK_MEMINFO_WMEM_ALLOC]) /* of a unix socket */
+        n_held = info[SK_MEMINFO_WMEM_ALLOC];
+    n_held += tcp->out.n_bytes;
     return n_held < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - n_held : 0;
 }
 

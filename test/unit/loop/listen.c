@@ -327,7 +327,9 @@ static void a_unix_socket_serves_both_ways(void **state)
     assert_int_equal(door.n_accepted, 1);
     assert_true(sl_addr_is_unix(&door.peer));
     assert_int_equal(door.n_got, 4);
+    size_t n_room = sl_tcp_room_bytes(door.tcps[0]);
     assert_int_equal(sl_tcp_write(door.tcps[0], &hello, 1), 0);
+    assert_true(sl_tcp_room_bytes(door.tcps[0]) < n_room);
     assert_true(sl_tcp_unacked_bytes(door.tcps[0]) == 5);
     assert_int_equal(read(peer, buf, sizeof(buf)), 5);
     assert_true(sl_tcp_unacked_bytes(door.tcps[0]) == 0);
