@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """System calls of sluice fail on command: faults.c, loaded before libc and steered through a shared file."""
+import errno
 import mmap
 import pathlib
 import re
@@ -49,6 +50,14 @@ class Faults:
     def disarm(self):
         for at in range(0, len(CALLS) * FAULT.size, FAULT.size):
             self.map[at:at + 4] = bytes(4)
+
+    def count(self, *calls):
+        """Of these none fails; from now on n_seen() tells how many there were."""
+        for call in calls:
+            self.arm(call, errno.EIO, skip=FOR_EVER)
+
+    def n_seen(self, call):
+        return FAULT.unpack_from(self.map, CALLS.index(call) * FAULT.size)[5]
 
     def n_failed(self, call):
         return FAULT.unpack_from(self.map, CALLS.index(call) * FAULT.size)[6]
