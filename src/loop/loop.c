@@ -239,6 +239,11 @@ void sl_loop_free(struct sl_loop **ploop)
     free(loop);
 }
 
+char *sl_loop_workspace(struct sl_loop *loop)
+{
+    return loop->workspace;
+}
+
 struct sl_chunkpool *sl_loop_chunks(struct sl_loop *loop)
 {
     return &loop->chunks;

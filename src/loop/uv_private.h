@@ -29,6 +29,7 @@ struct sl_loop {
     struct sl_chunkpool chunks;
     size_t n_bulk;                   /* bytes of large reads in this turn (bulk.c) */
     char scratch[SL_TCP_BULK_BYTES]; /* what was read, during the event */
+    char workspace[SL_LOOP_WORK_BYTES];
 };
 
 /* Every callback of libuv says so first: the poll is over, this is the time of the turn. */

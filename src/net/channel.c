@@ -17,7 +17,8 @@
 #include <sluice/loop/loop.h>
 
 /* All plaintext of one read: what was read, and a record that had been incomplete before. */
-#define PLAIN_BYTES (SL_TCP_BULK_BYTES + 2 * 16384)
+#define PLAIN_BYTES SL_LOOP_WORK_BYTES
+_Static_assert(PLAIN_BYTES >= SL_TCP_BULK_BYTES + 2 * 16384, "the workspace is large enough");
 
 /* So much cipher text leaves at once, though more of it is to come in this turn: it is still in the
    cache of the processor, and fills a segment of a link of 64 KiB. */
@@ -33,9 +34,6 @@
 #define SILENCE_MS          1000
 #define SMALL_RECORD_BYTES  4000
 #define SMALL_RECORDS_BYTES 32768
-
-/* One thread runs one loop, and a buffer is in use only within one event. */
-static _Thread_local char plain_buffer[PLAIN_BYTES];
 
 void sl_channel_update_reading(struct sl_channel *ch)
 {
@@ -113,23 +111,24 @@ void sl_channel_deliver(struct sl_channel *ch, struct sl_span plain)
 /* Decrypts everything in `cipher` and delivers it. */
 void sl_channel_read_tls(struct sl_channel *ch, struct sl_span cipher)
 {
+    char *plain = sl_loop_workspace(ch->loop);
     size_t n = 0;
     int got = SL_ERR_AGAIN;
 
     for (;;) {
-        got = sl_tls_session_read(ch->tls->session, &cipher, plain_buffer + n, PLAIN_BYTES - n);
+        got = sl_tls_session_read(ch->tls->session, &cipher, plain + n, PLAIN_BYTES - n);
         if (got <= 0)
             break;
         n += (size_t)got;
         if (n == PLAIN_BYTES) { /* sized so that it does not happen; deliver and go on */
-            sl_channel_deliver(ch, sl_span(plain_buffer, n));
+            sl_channel_deliver(ch, sl_span(plain, n));
             if (sl_channel_is_closed(ch) || ch->has_ended)
                 return;
             n = 0;
         }
     }
     sl_channel_flush(ch); /* alerts and post-handshake messages, if any */
-    sl_channel_deliver(ch, sl_span(plain_buffer, n));
+    sl_channel_deliver(ch, sl_span(plain, n));
     if (sl_channel_is_closed(ch) || got == SL_ERR_AGAIN)
         return;
     end(ch, got == SL_ERR_EOF ? 0 : got);

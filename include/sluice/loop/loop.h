@@ -13,6 +13,8 @@
 #include <sluice/base/chunkq.h>
 #include <sluice/base/err.h>
 
+#define SL_LOOP_WORK_BYTES (544 * 1024)
+
 struct sl_loop;
 
 /* 0 or SL_ERR_MEMORY, SL_ERR_NO_FDS. */
@@ -45,6 +47,9 @@ uint64_t sl_loop_busy_us(struct sl_loop *loop);
 uint64_t sl_wall_us(void);
 /* Chunks for every queue of this loop. */
 struct sl_chunkpool *sl_loop_chunks(struct sl_loop *loop);
+/* SL_LOOP_WORK_BYTES for what an event makes of the bytes that it brought. Valid during the event;
+   one user at a time. */
+char *sl_loop_workspace(struct sl_loop *loop);
 /* Live shells: sockets, timers, lookups. 0 when all is closed. */
 size_t sl_loop_n_shells(const struct sl_loop *loop);
 

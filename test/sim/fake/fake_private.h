@@ -31,6 +31,7 @@ struct sl_loop {
     uint64_t busy_us, work_us; /* this turn's work; how far each look at it moves it */
     bool is_stopped;
     fake_connect_fn *on_connect;
+    char workspace[SL_LOOP_WORK_BYTES];
     void *connect_ctx;
     fake_lookup_fn *on_lookup;
     void *lookup_ctx;

@@ -284,6 +284,11 @@ uint64_t sl_wall_us(void)
     return WALL_US + (clock_ms - START_MS) * 1000;
 }
 
+char *sl_loop_workspace(struct sl_loop *loop)
+{
+    return loop->workspace;
+}
+
 struct sl_chunkpool *sl_loop_chunks(struct sl_loop *loop)
 {
     return &loop->chunks;
