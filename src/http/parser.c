@@ -5,15 +5,14 @@
  * The happy path: the lexer (strict.c) looks at the next bytes and says how many of them are good
  * and whether they end a section. These bytes are copied into the head's text and llhttp parses
  * them there, so that its spans become offsets. At the end of the head framing.c decides about the
- * body, and llhttp must have come to the same view. Bodies with a length and bodies until the end
- * never see llhttp: they are cut off the input as they are. Of a chunked body llhttp is fed line by
- * line and chunk by chunk, never further than the present event, so that nothing has to be paused
- * or buffered.
+ * body, and llhttp must have come to the same view. The body is read by body_reader.c. llhttp is
+ * never fed further than the present event, so that nothing has to be paused or buffered.
  *
  * Failure modes: a refusal, which is final. The lexer's verdict comes after llhttp has seen all
  * bytes before the bad one, so that the same bytes give the same refusal however they were split.
- * Where llhttp refuses what the lexer let pass, its error is given a name of ours. Out of memory is
- * a refusal with status 503.
+ * Where llhttp refuses what the lexer let pass, its error is given a name of ours. Body bytes that
+ * stand before a bad one are an event of their own; the refusal is the next. Out of memory is a
+ * refusal with status 503.
  *
  * Ownership: the parser owns both heads. llhttp owns nothing. Body spans are the caller's bytes.
  */
@@ -22,24 +21,20 @@
 #include <llhttp.h>
 #include <stdlib.h>
 
+#include "body_reader.h"
 #include "headtext.h"
 #include "strict.h"
 #include "trailers.h"
 
 enum state {
-    START,         /* before a head; one empty line may be skipped */
-    START_LF,      /* between the CR and the LF of that line */
-    HEAD,          /* within a head */
-    BODY_LENGTH,   /* n_left bytes of body to come */
-    BODY_EOF,      /* body until the stream ends */
-    CHUNK_LINE,    /* within a chunk size line */
-    CHUNK_DATA,    /* n_left bytes of a chunk to come */
-    CHUNK_DATA_CR, /* then the CRLF behind it */
-    CHUNK_DATA_LF,
+    START,    /* before a head; one empty line may be skipped */
+    START_LF, /* between the CR and the LF of that line */
+    HEAD,     /* within a head */
+    BODY,     /* the reader has not seen its end */
     TRAILERS, /* within the trailer section */
     DONE,     /* SL_PARSE_END is due, or was returned */
     INTERIM,  /* a 1xx head was returned; the next head follows */
-    FAILED,
+    FAILED,   /* SL_PARSE_ERROR is due, or was returned */
 };
 
 struct sl_parser {
@@ -47,12 +42,10 @@ struct sl_parser {
     struct sl_parser_limits limits;
     struct sl_head head, trailers;
     struct sl_strict strict;
-    struct sl_chunk_line line;
+    struct sl_body_reader body;
     struct sl_framing framing;
     struct sl_refusal refusal;
-    struct sl_span body;
-    uint64_t n_left; /* BODY_LENGTH, CHUNK_DATA */
-    uint64_t n_head_bytes, n_body_bytes;
+    uint64_t n_head_bytes;
     enum sl_method request_method; /* response parsers */
     uint8_t kind;                  /* enum sl_parser_kind */
     uint8_t state;
@@ -73,10 +66,6 @@ static const struct sl_refusal empty_lines = {
     .status = 400, .why = "Empty lines before the request line.", .rule = "empty_lines"};
 static const struct sl_refusal bare_cr = {
     .status = 400, .why = "A carriage return without a line feed.", .rule = "bare_cr"};
-static const struct sl_refusal bad_chunk_end = {
-    .status = 400, .why = "A chunk is not followed by an end of line.", .rule = "bad_chunk_end"};
-static const struct sl_refusal disagreement = {
-    .status = 400, .why = "The message has more than one reading.", .rule = "ambiguous"};
 static const struct sl_refusal bad_trailers = {
     .status = 400, .why = "The trailer section is malformed.", .rule = "bad_trailers"};
 
@@ -188,7 +177,7 @@ static int on_headers_complete(llhttp_t *l)
     if (err)
         return -1;
     if (!does_agree(p)) {
-        p->refusal = disagreement;
+        p->refusal = sl_refusal_ambiguous;
         return -1;
     }
     p->is_section_done = true;
@@ -229,13 +218,10 @@ static enum sl_parse fail_foreign(struct sl_parser *p, llhttp_errno_t err)
     static const struct sl_refusal bad_target = {
         400, "The request target is neither a path nor an absolute http(s) URI.", "bad_target"};
     static const struct sl_refusal bad_head = {400, "The header is malformed.", "bad_head"};
-    static const struct sl_refusal bad_chunk = {400, "The chunked body is malformed.", "bad_chunk"};
 
     bool has_both;
     if (p->state == TRAILERS)
         return fail(p, &bad_trailers);
-    if (p->state != HEAD)
-        return fail(p, &bad_chunk);
     switch (err) {
     case HPE_INVALID_URL:
         return fail(p, &bad_target);
@@ -254,7 +240,7 @@ static enum sl_parse fail_foreign(struct sl_parser *p, llhttp_errno_t err)
     }
 }
 
-/* Lets llhttp parse bytes that the lexer has found good. False: p has failed. */
+/* Lets llhttp parse bytes of a section that the lexer has found good. False: p has failed. */
 static bool parse(struct sl_parser *p, const char *ptr, size_t n)
 {
     if (!n || p->is_method_unknown)
@@ -288,8 +274,8 @@ static void start(struct sl_parser *p)
                    &p->limits.head, p->limits.head.head_bytes);
     p->framing = (struct sl_framing){0};
     p->refusal = (struct sl_refusal){0};
-    p->body = (struct sl_span){0};
-    p->n_left = p->n_head_bytes = p->n_body_bytes = 0;
+    sl_body_reader_init(&p->body, &p->framing, p->limits.chunk_line_bytes, &p->llhttp);
+    p->n_head_bytes = 0;
     p->state = START;
     p->has_begun = p->has_skipped_line = false;
     p->is_in_name = p->is_section_done = p->is_method_unknown = false;
@@ -352,23 +338,12 @@ static struct sl_span take(struct sl_span *in, size_t n)
 /* Where the message goes on behind its head. */
 static void enter_body(struct sl_parser *p)
 {
-    switch (p->framing.body) {
-    case SL_BODY_LENGTH:
-        p->n_left = p->framing.content_length;
-        p->state = BODY_LENGTH;
-        break;
-    case SL_BODY_CHUNKED:
-        sl_chunk_line_init(&p->line, p->limits.chunk_line_bytes);
-        p->state = CHUNK_LINE;
-        break;
-    case SL_BODY_EOF:
-        p->state = BODY_EOF;
-        break;
-    case SL_BODY_NONE:
-        p->state = p->kind == SL_PARSER_RESPONSE && p->head.status < 200 && p->head.status != 101
-                       ? INTERIM
-                       : DONE;
-        break;
+    if (p->framing.body != SL_BODY_NONE) {
+        sl_body_reader_init(&p->body, &p->framing, p->limits.chunk_line_bytes, &p->llhttp);
+        p->state = BODY;
+    } else {
+        bool is_interim = p->kind == SL_PARSER_RESPONSE && p->head.status < 200;
+        p->state = is_interim && p->head.status != 101 ? INTERIM : DONE;
     }
 }
 
@@ -426,7 +401,7 @@ static enum sl_parse feed_section(struct sl_parser *p, struct sl_span *in)
     if (verdict == SL_STRICT_MORE)
         return SL_PARSE_MORE;
     if (!p->is_section_done)
-        return fail(p, &disagreement);
+        return fail(p, &sl_refusal_ambiguous);
     if (p->state == TRAILERS) {
         for (size_t i = 0; i < h->n_fields; i++)
             sl_head_settle(h, &h->fields[i]);
@@ -439,69 +414,32 @@ static enum sl_parse feed_section(struct sl_parser *p, struct sl_span *in)
     return SL_PARSE_HEAD;
 }
 
+static void enter_trailers(struct sl_parser *p)
+{
+    sl_strict_init(&p->strict, SL_STRICT_TRAILERS, &p->limits.head, p->limits.trailer_bytes);
+    p->is_section_done = p->is_in_name = false;
+    p->state = TRAILERS;
+}
+
+/* An end or a refusal behind body bytes is told with the next event. */
 static enum sl_parse feed_body(struct sl_parser *p, struct sl_span *in)
 {
-    size_t n = in->len;
-    if (p->state != BODY_EOF && n > p->n_left)
-        n = (size_t)p->n_left;
-    p->body = take(in, n);
-    p->n_body_bytes += n;
-    if (p->state == BODY_EOF)
-        return SL_PARSE_BODY;
-    p->n_left -= n;
-    if (p->state == BODY_LENGTH) {
-        if (!p->n_left)
+    switch (sl_body_reader_read(&p->body, in)) {
+    case SL_BODY_READER_MORE:
+        break;
+    case SL_BODY_READER_COMPLETE:
+        if (p->framing.body == SL_BODY_CHUNKED)
+            enter_trailers(p);
+        else
             p->state = DONE;
+        break;
+    case SL_BODY_READER_REFUSED:
+        fail(p, p->body.refusal);
+        break;
+    }
+    if (p->body.n_spans)
         return SL_PARSE_BODY;
-    }
-    if (!parse(p, p->body.ptr, n))
-        return SL_PARSE_ERROR;
-    if (!p->n_left)
-        p->state = CHUNK_DATA_CR;
-    return SL_PARSE_BODY;
-}
-
-/* Up to the data of a chunk, or to the trailers behind the last. */
-static enum sl_parse feed_chunk_line(struct sl_parser *p, struct sl_span *in)
-{
-    size_t n_good;
-    enum sl_strict_verdict verdict = sl_chunk_line_scan(&p->line, *in, &n_good);
-    struct sl_span good = take(in, n_good);
-    if (!parse(p, good.ptr, n_good))
-        return SL_PARSE_ERROR;
-    if (verdict == SL_STRICT_REFUSED)
-        return fail(p, p->line.refusal);
-    if (verdict == SL_STRICT_MORE)
-        return SL_PARSE_MORE;
-    if (p->llhttp.content_length != p->line.size)
-        return fail(p, &disagreement);
-    if (p->line.size) {
-        p->n_left = p->line.size;
-        p->state = CHUNK_DATA;
-    } else {
-        sl_strict_init(&p->strict, SL_STRICT_TRAILERS, &p->limits.head, p->limits.trailer_bytes);
-        p->is_section_done = p->is_in_name = false;
-        p->state = TRAILERS;
-    }
-    return SL_PARSE_MORE;
-}
-
-/* The CRLF behind the data of a chunk. */
-static enum sl_parse feed_chunk_end(struct sl_parser *p, struct sl_span *in)
-{
-    char expected = p->state == CHUNK_DATA_CR ? '\r' : '\n';
-    if (in->ptr[0] != expected)
-        return fail(p, &bad_chunk_end);
-    struct sl_span byte = take(in, 1);
-    if (!parse(p, byte.ptr, 1))
-        return SL_PARSE_ERROR;
-    if (p->state == CHUNK_DATA_CR) {
-        p->state = CHUNK_DATA_LF;
-    } else {
-        sl_chunk_line_init(&p->line, p->limits.chunk_line_bytes);
-        p->state = CHUNK_LINE;
-    }
-    return SL_PARSE_MORE;
+    return p->state == FAILED ? SL_PARSE_ERROR : SL_PARSE_MORE;
 }
 
 /* One step in the present state; SL_PARSE_MORE only means that no event came of it. */
@@ -517,11 +455,6 @@ static enum sl_parse feed_some(struct sl_parser *p, struct sl_span *in)
     case INTERIM:
         start(p);
         return SL_PARSE_MORE;
-    case CHUNK_LINE:
-        return feed_chunk_line(p, in);
-    case CHUNK_DATA_CR:
-    case CHUNK_DATA_LF:
-        return feed_chunk_end(p, in);
     case HEAD:
     case TRAILERS:
         return feed_section(p, in);
@@ -551,13 +484,15 @@ enum sl_parse sl_parser_end(struct sl_parser *p)
     case START_LF:
     case INTERIM:
         return SL_PARSE_MORE;
-    case BODY_EOF:
-        p->state = DONE;
-        return SL_PARSE_END;
     case DONE:
         return SL_PARSE_END;
     case FAILED:
         return SL_PARSE_ERROR;
+    case BODY:
+        if (p->framing.body != SL_BODY_EOF)
+            return fail(p, &truncated);
+        p->state = DONE;
+        return SL_PARSE_END;
     default:
         return fail(p, &truncated);
     }
@@ -580,9 +515,9 @@ const struct sl_framing *sl_parser_framing(const struct sl_parser *p)
     return &p->framing;
 }
 
-struct sl_span sl_parser_body(const struct sl_parser *p)
+struct sl_spans sl_parser_body(const struct sl_parser *p)
 {
-    return p->body;
+    return (struct sl_spans){p->body.spans, p->body.n_spans, p->body.n_bytes};
 }
 
 struct sl_head *sl_parser_trailers(struct sl_parser *p)
@@ -602,7 +537,7 @@ uint64_t sl_parser_head_bytes(const struct sl_parser *p)
 
 uint64_t sl_parser_body_bytes(const struct sl_parser *p)
 {
-    return p->n_body_bytes;
+    return p->body.n_total;
 }
 
 bool sl_parser_is_body_complete(const struct sl_parser *parser)

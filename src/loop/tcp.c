@@ -39,6 +39,9 @@
 #define N_BUFS        32 /* of one write */
 #define N_FLIGHT_BUFS 4  /* of one uv_write: what libuv keeps without allocating */
 
+/* A chunk's size line and end are two more; the rest is for what is queued. */
+_Static_assert(N_BUFS >= SL_SPANS_MAX + 2 + 4, "what goes on together leaves in one call");
+
 /* ---- the end ---- */
 
 static void stop_reading(struct sl_tcp *tcp)

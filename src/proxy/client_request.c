@@ -200,7 +200,7 @@ void sl_client_pump(struct sl_client *c)
             return;
         if (sl_client_is_tunnel(c)) {
             rest_of.len = 0;
-            sl_exchange_on_body(c->exchange, span);
+            sl_exchange_on_body(c->exchange, sl_spans_one(&span));
         } else {
             if (is_between_requests(c)) {
                 if (ensure_parser(c) != 0) {

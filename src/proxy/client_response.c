@@ -85,7 +85,7 @@ static int send_head(struct sl_stream *s, const struct sl_head *head,
     return 0;
 }
 
-static int send_body(struct sl_stream *s, struct sl_span body)
+static int send_body(struct sl_stream *s, struct sl_spans body)
 {
     struct sl_client *c = client_of(s);
     int err = sl_pipe_write(&c->exchange->response_pipe, body);

@@ -97,7 +97,7 @@ int sl_exchange_begin(struct sl_proxy *proxy, struct sl_upstreams *set, struct s
 
 /* Does it take request body bytes now? When not, want_body follows. */
 bool sl_exchange_wants_body(const struct sl_exchange *x);
-void sl_exchange_on_body(struct sl_exchange *x, struct sl_span body);
+void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body);
 /* Of how much more of the request body is there use and place at once (loop/tcp.h)? */
 size_t sl_exchange_appetite(const struct sl_exchange *x);
 void sl_exchange_on_body_end(struct sl_exchange *x, struct sl_head *trailers);

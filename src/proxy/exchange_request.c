@@ -100,7 +100,7 @@ bool sl_exchange_wants_body(const struct sl_exchange *x)
 }
 
 /* Body bytes, or a tunnel's, on their way to the link. */
-static void pour(struct sl_exchange *x, struct sl_span bytes)
+static void pour(struct sl_exchange *x, struct sl_spans bytes)
 {
     int err = sl_pipe_write(&x->request_pipe, bytes);
 
@@ -122,13 +122,13 @@ static void pour(struct sl_exchange *x, struct sl_span bytes)
     }
 }
 
-void sl_exchange_on_body(struct sl_exchange *x, struct sl_span body)
+void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body)
 {
     struct sl_cause too_long = {SL_PHASE_REQUEST_BODY, SL_SIDE_CLIENT, SL_ERR_LIMIT};
 
-    x->n_request_bytes += body.len;
+    x->n_request_bytes += body.n_bytes;
     if (x->response == SL_RESPONSE_TUNNEL) {
-        sl_meter_progress(&x->upstream_body, body.len);
+        sl_meter_progress(&x->upstream_body, body.n_bytes);
         pour(x, body);
         return;
     }
@@ -141,7 +141,7 @@ void sl_exchange_on_body(struct sl_exchange *x, struct sl_span body)
         sl_deadline_clear(&x->upstream_header);
         sl_meter_run(&x->request_body);
     }
-    sl_meter_progress(&x->request_body, body.len);
+    sl_meter_progress(&x->request_body, body.n_bytes);
     if (x->request == SL_REQUEST_FLOWING)
         pour(x, body);
 }

@@ -109,10 +109,10 @@ static void on_link_head(void *owner, struct sl_head *head, const struct sl_fram
 }
 
 /* Response bytes on their way to the stream. */
-static void pass(struct sl_exchange *x, struct sl_span bytes)
+static void pass(struct sl_exchange *x, struct sl_spans bytes)
 {
-    x->n_response_bytes += bytes.len;
-    sl_meter_progress(&x->upstream_body, bytes.len);
+    x->n_response_bytes += bytes.n_bytes;
+    sl_meter_progress(&x->upstream_body, bytes.n_bytes);
     if (x->stream->ops->send_body(x->stream, bytes) != 0 || sl_exchange_is_over(x))
         return;
     if (!x->stream->ops->has_room(x->stream)) {
@@ -124,9 +124,14 @@ static void pass(struct sl_exchange *x, struct sl_span bytes)
     }
 }
 
-static void on_link_bytes(void *owner, struct sl_span bytes)
+static void on_link_body(void *owner, struct sl_spans body)
 {
-    pass(owner, bytes);
+    pass(owner, body);
+}
+
+static void on_link_raw(void *owner, struct sl_span bytes)
+{
+    pass(owner, sl_spans_one(&bytes));
 }
 
 static size_t appetite(void *owner)
@@ -225,11 +230,11 @@ void sl_exchange_on_tunnel_end(struct sl_exchange *x)
 
 const struct sl_link_events sl_exchange_link_events = {
     .on_head = on_link_head,
-    .on_body = on_link_bytes,
+    .on_body = on_link_body,
     .on_done = on_link_done,
     .on_failed = on_link_failed,
     .on_room = sl_exchange_on_link_room,
-    .on_raw = on_link_bytes,
+    .on_raw = on_link_raw,
     .on_raw_end = on_link_raw_end,
     .appetite = appetite,
 };

@@ -18,7 +18,7 @@ struct sl_link_events {
     void (*on_open)(void *owner, int err);
     /* Final or interim. 101 is followed by raw bytes. */
     void (*on_head)(void *owner, struct sl_head *head, const struct sl_framing *framing);
-    void (*on_body)(void *owner, struct sl_span body);
+    void (*on_body)(void *owner, struct sl_spans body);
     void (*on_done)(void *owner, struct sl_head *trailers);
     /* The link is of no further use: SL_ERR_RESET, _EOF (nothing of the response was seen),
        _TRUNCATED, _INVALID (`why` says what was wrong with the response), _IO. */

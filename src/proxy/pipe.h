@@ -17,8 +17,8 @@ struct sl_pipe {
 };
 
 void sl_pipe_open(struct sl_pipe *p, struct sl_channel *sink, enum sl_coding coding);
-/* 0 or SL_ERR_*: the sink can only be closed. */
-int sl_pipe_write(struct sl_pipe *p, struct sl_span body);
+/* As one chunk where the coding has chunks. 0 or SL_ERR_*: the sink can only be closed. */
+int sl_pipe_write(struct sl_pipe *p, struct sl_spans body);
 /* The body is complete. trailers may be NULL; they are sent only where the coding can carry them.
  */
 int sl_pipe_end(struct sl_pipe *p, const struct sl_head *trailers);

@@ -17,7 +17,7 @@ struct sl_stream_ops {
        chooses its own coding. 0 or SL_ERR_*: the client is lost, and has been told so. */
     int (*send_head)(struct sl_stream *s, const struct sl_head *head,
                      const struct sl_framing *framing);
-    int (*send_body)(struct sl_stream *s, struct sl_span body);
+    int (*send_body)(struct sl_stream *s, struct sl_spans body);
     /* The response is complete: the exchange is over with this call. */
     void (*send_end)(struct sl_stream *s, const struct sl_head *trailers);
     /* May send_body go on? When not, sl_exchange_on_room follows. */

@@ -143,6 +143,14 @@ static struct sl_parser *open_parser(enum sl_parser_kind kind,
     return p;
 }
 
+static void keep_body(struct reading *r, struct sl_spans body)
+{
+    for (size_t i = 0; i < body.n_spans; i++) {
+        memcpy(r->body + r->n_body, body.ptr[i].ptr, body.ptr[i].len);
+        r->n_body += body.ptr[i].len;
+    }
+}
+
 /* Returns the parser, for its trailers. */
 static struct sl_parser *read_with_parser(enum sl_parser_kind kind,
                                           const struct sl_parser_limits *limits, struct sl_span in,
@@ -154,11 +162,12 @@ static struct sl_parser *read_with_parser(enum sl_parser_kind kind,
     while (in.len > 0 && r->verdict == MORE) {
         struct sl_span part = fuzz_piece(&in, piece);
         for (enum sl_parse got = SL_PARSE_BODY; got == SL_PARSE_BODY;) {
+            const char *from = part.ptr;
             got = sl_parser_feed(p, &part);
             LAW(got != SL_PARSE_HEAD);
             if (got == SL_PARSE_BODY) {
-                memcpy(r->body + r->n_body, sl_parser_body(p).ptr, sl_parser_body(p).len);
-                r->n_body += sl_parser_body(p).len;
+                check_body(p, from, part.ptr);
+                keep_body(r, sl_parser_body(p));
             }
             r->verdict = got == SL_PARSE_END ? END : got == SL_PARSE_ERROR ? BAD : MORE;
         }

@@ -161,6 +161,33 @@ static void check_head(enum sl_parser_kind kind, enum sl_method method, struct s
     check_round_trip(kind, method, p);
 }
 
+/* Of a feed that used the bytes in [from, to): every span lies within them, behind the one before;
+   none is empty; what is not chunked is one, and nothing is around it. */
+static void check_body(const struct sl_parser *p, const char *from, const char *to)
+{
+    struct sl_spans body = sl_parser_body(p);
+    size_t n_bytes = 0;
+
+    LAW(body.n_spans > 0 && body.n_spans <= SL_SPANS_MAX);
+    if (sl_parser_framing(p)->body != SL_BODY_CHUNKED)
+        LAW(body.n_spans == 1 && body.ptr[0].ptr == from && from + body.n_bytes == to);
+    for (size_t i = 0; i < body.n_spans; i++) {
+        LAW(body.ptr[i].len > 0 && body.ptr[i].ptr >= from && body.ptr[i].ptr <= to);
+        LAW(body.ptr[i].len <= (size_t)(to - body.ptr[i].ptr));
+        from = body.ptr[i].ptr + body.ptr[i].len;
+        n_bytes += body.ptr[i].len;
+    }
+    LAW(n_bytes == body.n_bytes);
+}
+
+static void mix_body(struct outcome *o, struct sl_spans body)
+{
+    for (size_t i = 0; i < body.n_spans; i++)
+        for (size_t k = 0; k < body.ptr[i].len; k++)
+            o->sum = (o->sum ^ (uint8_t)body.ptr[i].ptr[k]) * 1099511628211u;
+    o->n_body_bytes += body.n_bytes;
+}
+
 /* True: go on. */
 static bool feed(struct sl_parser *p, enum sl_parser_kind kind, enum sl_method method,
                  struct sl_span in, struct outcome *o)
@@ -174,14 +201,10 @@ static bool feed(struct sl_parser *p, enum sl_parser_kind kind, enum sl_method m
         case SL_PARSE_HEAD:
             check_head(kind, method, p, o);
             break;
-        case SL_PARSE_BODY: {
-            struct sl_span body = sl_parser_body(p);
-            LAW(body.len > 0 && body.ptr >= before && body.ptr + body.len == in.ptr);
-            for (size_t i = 0; i < body.len; i++)
-                o->sum = (o->sum ^ (uint8_t)body.ptr[i]) * 1099511628211u;
-            o->n_body_bytes += body.len;
+        case SL_PARSE_BODY:
+            check_body(p, before, in.ptr);
+            mix_body(o, sl_parser_body(p));
             break;
-        }
         case SL_PARSE_END:
             check_fields(sl_parser_trailers(p));
             mix_fields(o, sl_parser_trailers(p));

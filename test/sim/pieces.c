@@ -222,6 +222,42 @@ static void an_exchange_may_pause_at_every_byte(void **state)
     }
 }
 
+static void chunks_that_come_together_leave_as_one(void **state)
+{
+    struct sim s;
+    sim_open(&s, &(struct sim_options){0});
+    struct fake_wire *c =
+        sim_ask(&s, "POST / HTTP/1.1\r\nHost: a\r\n" CHUNKED
+                    "\r\n3;x=y\r\nabc\r\n2\r\nde\r\n9\r\nfghijklmn\r\n0\r\nX: y\r\n\r\n");
+    struct fake_wire *u = sim_up(&s, 1);
+    assert_got(u, "\r\n\r\ne\r\nabcdefghijklmn\r\n0\r\n");
+    /* More of them than one event holds. */
+    sim_say(&s, u,
+            "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n1\r\n0\r\n1\r\n1\r\n1\r\n2\r\n1\r\n3\r\n1\r\n4\r\n"
+            "1\r\n5\r\n1\r\n6\r\n1\r\n7\r\n1\r\n8\r\n1\r\n9\r\n1\r\na\r\n1\r\nb\r\n1\r\nc\r\n"
+            "1\r\nd\r\n1\r\ne\r\n1\r\nf\r\n1\r\ng\r\n1\r\nh\r\n0\r\nX: z\r\n\r\n");
+    assert_got(c, "\r\n\r\n10\r\n0123456789abcdef\r\n2\r\ngh\r\n0\r\nX: z\r\n\r\n");
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_KEEPALIVE), 1);
+    sim_close(&s);
+}
+
+/* The chunks before it are told first; what is wrong is acted on all the same, at once. */
+static void a_fault_behind_chunks_is_no_end(void **state)
+{
+    struct sim s;
+    sim_open(&s, &(struct sim_options){0});
+    struct fake_wire *c =
+        sim_ask(&s, "POST / HTTP/1.1\r\nHost: a\r\n" CHUNKED "\r\n3\r\nabc\r\n2\r\ndeX");
+    assert_got(c, "HTTP/1.1 400 ");
+    assert_state(c, FAKE_FIN);
+    assert_state(sim_up(&s, 1), FAKE_RESET);
+    c = sim_ask(&s, SIM_GET);
+    sim_say(&s, sim_up(&s, 2), "HTTP/1.1 200 OK\r\n" CHUNKED "\r\n3\r\nabc\r\n2\r\nde\r\nX");
+    assert_state(c, FAKE_RESET);
+    assert_state(s.up[1], FAKE_RESET);
+    sim_close(&s);
+}
+
 /* Answers each request that has come in whole with its target. */
 static bool answer_each(struct sim *s)
 {
@@ -302,6 +338,8 @@ int main(void)
         cmocka_unit_test(whole_exchanges_are_the_same_in_any_pieces),
         cmocka_unit_test(whole_exchanges_are_the_same_however_late_events_come),
         cmocka_unit_test(an_exchange_may_pause_at_every_byte),
+        cmocka_unit_test(chunks_that_come_together_leave_as_one),
+        cmocka_unit_test(a_fault_behind_chunks_is_no_end),
         cmocka_unit_test(pipelined_requests_are_answered_in_order_in_any_pieces),
         cmocka_unit_test(a_hundred_and_an_early_refusal_are_the_same_in_any_pieces),
     };

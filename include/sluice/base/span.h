@@ -15,6 +15,16 @@ struct sl_span {
     size_t len;      /* bytes */
 };
 
+#define SL_SPANS_MAX 16
+
+/* Runs of bytes, one behind the other, that go on together: at most SL_SPANS_MAX, so that one
+   system call takes them all. The array is borrowed like the bytes. */
+struct sl_spans {
+    const struct sl_span *ptr;
+    size_t n_spans;
+    size_t n_bytes; /* of all of them */
+};
+
 #define SL_SPAN(literal) ((struct sl_span){.ptr = "" literal, .len = sizeof(literal) - 1})
 
 /* Type of the object that embeds `member`. */
@@ -26,6 +36,11 @@ struct sl_span {
 static inline struct sl_span sl_span(const void *ptr, size_t len)
 {
     return (struct sl_span){.ptr = ptr, .len = len};
+}
+
+static inline struct sl_spans sl_spans_one(const struct sl_span *span)
+{
+    return (struct sl_spans){.ptr = span, .n_spans = 1, .n_bytes = span->len};
 }
 
 static inline struct sl_span sl_span_str(const char *str)

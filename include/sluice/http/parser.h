@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parser: llhttp turned inside out. Feed it bytes; it stops at the end of a head, at each run of
- * body bytes, and at the end of a message, and says which. Nothing is called back, nothing is
- * buffered except the head; body bytes are spans into what was fed.
+ * parser: llhttp turned inside out. Feed it bytes; it stops at the end of a head, at body bytes,
+ * and at the end of a message, and says which. Nothing is called back, nothing is buffered except
+ * the head; body bytes are spans into what was fed.
  *
  * Strict: no lenient flag of llhttp is set, and what llhttp would still let pass (obs-fold, bare LF
  * or CR, NUL, blanks before the colon, chunk extensions beyond limits, ...) is refused here.
@@ -17,7 +17,9 @@ enum sl_parse {
     SL_PARSE_HEAD, /* the head is complete, checked and framed: head, framing. Feeding again goes on
                       with its body. Interim responses (1xx but 101) are heads too: feed again
                       for the next head; sl_parser_reset is not called in between. */
-    SL_PARSE_BODY, /* `body` holds body bytes (never empty) */
+    SL_PARSE_BODY, /* `body` holds body bytes: one span; of a chunked body one for each chunk that
+                      came with this feed, as many as have place. What is wrong behind them is told
+                      by the next feed. */
     SL_PARSE_END,  /* the message is complete; trailers (perhaps none) are in `trailers`. What is
                       left of the input belongs to the next message, or to the tunnel (101). */
     SL_PARSE_ERROR, /* refused: `refusal`. The parser is of no further use. */
@@ -58,8 +60,9 @@ bool sl_parser_has_begun(const struct sl_parser *parser);
 /* Valid from SL_PARSE_HEAD until reset. The exchange may edit it (drop and add fields). */
 struct sl_head *sl_parser_head(struct sl_parser *parser);
 const struct sl_framing *sl_parser_framing(const struct sl_parser *parser);
-/* After SL_PARSE_BODY. */
-struct sl_span sl_parser_body(const struct sl_parser *parser);
+/* After SL_PARSE_BODY, until the next feed: at least one span, none empty, all of them within what
+   that feed used. */
+struct sl_spans sl_parser_body(const struct sl_parser *parser);
 /* After SL_PARSE_END: fields only; forbidden ones (RFC 9110 6.5.1) are marked dropped. */
 struct sl_head *sl_parser_trailers(struct sl_parser *parser);
 /* After SL_PARSE_ERROR. For responses the status is 502. */

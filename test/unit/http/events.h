@@ -4,7 +4,7 @@
  *
  *   H GET /path 1.1 length 5 persistent [a=b][c=d]      head, framing, fields that are not dropped
  *   H 200 1.1 eof [a=b]                                 of a response
- *   B hello                                             body bytes; runs that touch are joined
+ *   B hello                                             body bytes, of all events joined
  *   E [t=1]                                             end, with trailers
  *   ! 400 cl_and_te                                     refusal
  *   nothing                                             the stream ended before a message began
@@ -86,10 +86,33 @@ static void events_add_head(struct events *e)
     events_add_fields(e, h);
 }
 
+/* Body bytes lie within what the feed used, in their order. */
+static void events_add_body(struct events *e, const char *from, const char *to)
+{
+    struct sl_spans body = sl_parser_body(e->parser);
+    size_t n_bytes = 0;
+    if (!e->is_in_body)
+        sl_str_addz(&e->log, "B ");
+    e->is_in_body = true;
+    if (!body.n_spans || body.n_spans > SL_SPANS_MAX)
+        abort();
+    for (size_t i = 0; i < body.n_spans; i++) {
+        struct sl_span span = body.ptr[i];
+        if (!span.len || span.ptr < from || span.ptr + span.len > to)
+            abort();
+        sl_str_add(&e->log, span);
+        n_bytes += span.len;
+        from = span.ptr + span.len;
+    }
+    if (n_bytes != body.n_bytes)
+        abort();
+}
+
 /* Feeds one piece until it is used up or the message is over. */
 static void events_feed(struct events *e, struct sl_span in)
 {
     while (!e->is_over) {
+        const char *from = in.ptr;
         enum sl_parse event = sl_parser_feed(e->parser, &in);
         if (e->is_in_body && event != SL_PARSE_BODY && event != SL_PARSE_MORE) {
             sl_str_add_char(&e->log, '\n');
@@ -104,12 +127,7 @@ static void events_feed(struct events *e, struct sl_span in)
             events_add_head(e);
             break;
         case SL_PARSE_BODY:
-            if (!e->is_in_body)
-                sl_str_addz(&e->log, "B ");
-            e->is_in_body = true;
-            if (!sl_parser_body(e->parser).len)
-                abort();
-            sl_str_add(&e->log, sl_parser_body(e->parser));
+            events_add_body(e, from, in.ptr);
             break;
         case SL_PARSE_END:
             sl_str_addz(&e->log, "E ");
