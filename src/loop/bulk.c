@@ -15,8 +15,10 @@
  * paused, the body is over) or is less than what the kernel would wait for. The end of a stream
  * wakes in any case.
  *
- * Bounds: the owner says what has place further on, so nothing more is stored than before; large
- * reads share a budget per turn, so that many of them do not keep the others waiting.
+ * Bounds: the owner says what has place further on, so nothing more is stored than before. When a
+ * large read is followed by a pause the kernel has taken less than it said (it is short of memory):
+ * then this loop makes no large reads for a while. They share a budget per turn, so that many of
+ * them do not keep the others waiting.
  *
  * Failure modes: without memory, or on a socket that knows no such thing, pieces stay small.
  * Ownership: the shell's, freed with it or when the body is over.
@@ -31,6 +33,7 @@
 #define LOWAT_LEAST 65536 /* less is not worth waiting for */
 #define RATE_MS     2     /* over which the rate is measured */
 #define LULL_MS     2
+#define REST_MS     1000 /* without large reads */
 
 struct sl_bulk {
     struct sl_tcp *tcp;
@@ -101,7 +104,11 @@ void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n)
     struct sl_bulk *b = tcp->bulk;
     struct sl_loop *loop = sl_tcp_loop(tcp);
 
-    loop->n_bulk += n > SL_TCP_READ_BYTES ? n - SL_TCP_READ_BYTES : 0;
+    if (n > SL_TCP_READ_BYTES) {
+        loop->n_bulk += n - SL_TCP_READ_BYTES;
+        if (!tcp->is_reading)
+            loop->bulk_from_ms = sl_loop_now_ms(loop) + REST_MS;
+    }
     if (!b && !(b = begin(tcp)))
         return;
     b->n_wanted = tcp->events->appetite(tcp->owner);
@@ -130,6 +137,8 @@ size_t sl_tcp_read_bytes(const struct sl_tcp *tcp)
     size_t n_left = loop->n_bulk < TURN_BYTES ? TURN_BYTES - loop->n_bulk : 0;
     size_t n = tcp->bulk ? tcp->bulk->n_wanted : 0;
 
+    if (sl_loop_now_ms(loop) < loop->bulk_from_ms)
+        return SL_TCP_READ_BYTES;
     n = n < SL_TCP_BULK_BYTES ? n : SL_TCP_BULK_BYTES;
     n = n < n_left ? n : n_left;
     return n > SL_TCP_READ_BYTES ? n : SL_TCP_READ_BYTES;

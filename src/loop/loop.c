@@ -213,6 +213,7 @@ int sl_loop_new(struct sl_loop **out_loop)
     loop->may_ns = 0;
     loop->charge_ns = 0;
     loop->doubt_ns = 0;
+    loop->bulk_from_ms = 0;
     loop->n_shells = 0;
     loop->is_awake = true;
     loop->is_stopped = false;

@@ -466,7 +466,9 @@ size_t sl_tcp_room_bytes(const struct sl_tcp *tcp)
     if (n_held < info[SK_MEMINFO_WMEM_ALLOC]) /* of a unix socket */
         n_held = info[SK_MEMINFO_WMEM_ALLOC];
     n_held += tcp->out.n_bytes;
-    return n_held < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - n_held : 0;
+    size_t n_room = n_held < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - n_held : 0;
+    return n_room /
+           2; /* what is around the bytes is counted, too: for small segments as much again */
 }
 
 struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)

@@ -28,6 +28,7 @@ struct sl_loop {
     bool is_stopped;
     struct sl_chunkpool chunks;
     size_t n_bulk;                   /* bytes of large reads in this turn (bulk.c) */
+    uint64_t bulk_from_ms;           /* before that there are none */
     char scratch[SL_TCP_BULK_BYTES]; /* what was read, during the event */
     char workspace[SL_LOOP_WORK_BYTES];
 };
