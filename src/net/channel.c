@@ -351,7 +351,10 @@ static int write_plain(struct sl_channel *ch, const struct sl_span *spans, size_
         return sl_tcp_write(ch->tcp, spans, n_spans);
     for (size_t i = 0; i < n_spans && err == 0; i++)
         err = sl_chunkq_append(sl_tcp_out(ch->tcp), spans[i]);
-    sl_channel_flush(ch);
+    if (err == 0 && sl_channel_is_full(ch)) /* much, after all: is it really full? */
+        sl_tcp_flush(ch->tcp);
+    else
+        sl_channel_flush(ch);
     return err;
 }
 

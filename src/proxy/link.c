@@ -106,7 +106,10 @@ static void on_readable(void *owner)
     }
     struct sl_counters *counters = link->endpoint->upstream->set->proxy->counters;
     while (is_in_use(link) && !link->is_response_done && (!link->is_paused || must_ask)) {
-        struct sl_span span = sl_channel_peek(&link->channel), rest = span;
+        struct sl_span span = {0}; /* while paused only what is due without them is told */
+        if (!link->is_paused)
+            span = sl_channel_peek(&link->channel);
+        struct sl_span rest = span;
         if (span.len == 0 && !must_ask)
             return;
         if (link->is_raw && !must_ask) {

@@ -332,6 +332,63 @@ static void a_hundred_and_an_early_refusal_are_the_same_in_any_pieces(void **sta
     }
 }
 
+/* Much in many small chunks fills the link's queue again and again within one event. */
+static void many_small_chunks_at_once_all_arrive(void **state)
+{
+    enum { N_CHUNKS = 20000, MOST = 400, N_UPLOADS = 40 };
+    static char text[N_CHUNKS * (MOST + 16) + 16];
+    struct sim_options o = {0};
+
+    for (unsigned i = 0; i < N_UPLOADS; i++) {
+        struct sim s;
+        sim_open(&s, &o);
+        struct fake_wire *c = sim_ask(&s, "POST / HTTP/1.1\r\nHost: a\r\n" CHUNKED "\r\n");
+        struct fake_wire *u = sim_up(&s, 1);
+        fake_wire_kernel(u, 8 << 20); /* so there is place for large reads */
+        size_t n_text = 0, n_body = 0;
+        srand(i);
+        for (unsigned k = 0; k < N_CHUNKS; k++) {
+            int n = 1 + rand() % MOST;
+            n_text += (size_t)sprintf(text + n_text, "%x\r\n", (unsigned)n);
+            memset(text + n_text, 'x', (size_t)n);
+            memcpy(text + n_text + n, "\r\n", 2);
+            n_text += (size_t)n + 2;
+            n_body += (size_t)n;
+        }
+        n_text += (size_t)sprintf(text + n_text, "0\r\n\r\n");
+        fake_wire_send(c, sl_span(text, n_text));
+        sim_settle(&s);
+        struct sl_span got = fake_wire_received(u);
+        size_t n_x = 0;
+        for (size_t k = 0; k < got.len; k++)
+            n_x += got.ptr[k] == 'x';
+        assert_int_equal(n_x, n_body);
+        assert_true(sim_got(u, "0\r\n\r\n"));
+        sim_close(&s);
+    }
+}
+
+/* A pipelined request whose head ends where the store of waiting bytes has a seam. */
+static void a_body_that_waits_behind_a_seam_waits_for_its_link(void **state)
+{
+    struct sim_options o = {.upstream = ", keepalive: false"};
+    static char text[2 * SL_CHUNK_ROOM];
+    struct sim s;
+
+    sim_open(&s, &o);
+    struct fake_wire *c = sim_ask(&s, SIM_GET);
+    struct fake_wire *first = sim_up(&s, 1);
+    size_t n = (size_t)sprintf(text, "POST / HTTP/1.1\r\nHost: a\r\n" CHUNKED "Pad: ");
+    memset(text + n, 'p', SL_CHUNK_ROOM - n - 4);
+    memcpy(text + SL_CHUNK_ROOM - 4, "\r\n\r\n", 4);
+    strcpy(text + SL_CHUNK_ROOM, "5\r\nhello\r\n0\r\n\r\n");
+    sim_say(&s, c, text);
+    sim_say(&s, first, "HTTP/1.1 204 No Content\r\n\r\n");
+    struct fake_wire *second = sim_up(&s, 2);
+    assert_true(sim_got(second, "hello\r\n0\r\n\r\n"));
+    sim_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +397,8 @@ int main(void)
         cmocka_unit_test(an_exchange_may_pause_at_every_byte),
         cmocka_unit_test(chunks_that_come_together_leave_as_one),
         cmocka_unit_test(a_fault_behind_chunks_is_no_end),
+        cmocka_unit_test(many_small_chunks_at_once_all_arrive),
+        cmocka_unit_test(a_body_that_waits_behind_a_seam_waits_for_its_link),
         cmocka_unit_test(pipelined_requests_are_answered_in_order_in_any_pieces),
         cmocka_unit_test(a_hundred_and_an_early_refusal_are_the_same_in_any_pieces),
     };
