@@ -8,7 +8,7 @@
  * asked how much it has place for, and the next read may be as long. Every few milliseconds the
  * rate is looked at: the kernel is to wake us when about a millisecond's worth is there
  * (SO_RCVLOWAT, as a network card that moderates its interrupts), at most LOWAT_BYTES. What is
- * slower than 64 MB/s is told byte by byte, as ever.
+ * slower than 100 MB/s is told byte by byte, as ever.
  *
  * Nothing waits for long: when the kernel has been silent for LULL_MS it is asked for every byte
  * again, which also tells what it holds; so is it when the owner's appetite ends (reading is
@@ -17,8 +17,8 @@
  *
  * Bounds: the owner says what has place further on, so nothing more is stored than before. When a
  * large read is followed by a pause the kernel has taken less than it said (it is short of memory):
- * then this loop makes no large reads for a while. They share a budget per turn, so that many of
- * them do not keep the others waiting.
+ * then this loop makes no large reads for a while. They share a budget per turn, and whose bytes
+ * are much work (tiny chunks) gets one and no more, so that they do not keep the others waiting.
  *
  * Failure modes: without memory, or on a socket that knows no such thing, pieces stay small.
  * Ownership: the shell's, freed with it or when the body is over.
@@ -34,6 +34,7 @@
 #define RATE_MS     2     /* over which the rate is measured */
 #define LULL_MS     2
 #define REST_MS     1000 /* without large reads */
+#define WORK_US     2000 /* of one read: more is much */
 
 struct sl_bulk {
     struct sl_tcp *tcp;
@@ -42,6 +43,7 @@ struct sl_bulk {
     size_t n_since;
     size_t n_wanted; /* the owner's appetite */
     int lowat;
+    bool is_hard; /* its bytes are much work: only small reads until the body ends */
 };
 
 static void set_lowat(struct sl_bulk *b, int n)
@@ -88,7 +90,7 @@ static struct sl_bulk *begin(struct sl_tcp *tcp)
     return b;
 }
 
-/* A power of two, so that it seldom changes. */
+/* By halves, so that it seldom changes. */
 static int lowat_for(size_t n_per_ms)
 {
     int lowat = LOWAT_BYTES;
@@ -99,7 +101,7 @@ static int lowat_for(size_t n_per_ms)
 }
 
 /* What came is with the owner; how will the next come? */
-void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n)
+void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n, uint64_t work_us)
 {
     struct sl_bulk *b = tcp->bulk;
     struct sl_loop *loop = sl_tcp_loop(tcp);
@@ -116,6 +118,9 @@ void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n)
         sl_tcp_end_bulk(tcp);
         return;
     }
+    b->is_hard = b->is_hard || work_us > WORK_US;
+    if (b->is_hard)
+        b->n_wanted = SL_TCP_READ_BYTES;
     b->n_since += n;
     uint64_t elapsed_ms = sl_loop_now_ms(loop) - b->since_ms;
     int lowat = b->lowat;
@@ -123,6 +128,10 @@ void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n)
         lowat = lowat_for(b->n_since / (elapsed_ms ? elapsed_ms : 1));
         b->since_ms += elapsed_ms;
         b->n_since = 0;
+        if (lowat == 1 && !tcp->has_filled && !b->is_hard) { /* it was fast once */
+            sl_tcp_end_bulk(tcp);
+            return;
+        }
     }
     set_lowat(b, (size_t)lowat <= b->n_wanted ? lowat : 1);
     if (b->lowat > 1)

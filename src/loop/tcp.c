@@ -121,13 +121,16 @@ static int error_behind_eof(const struct sl_tcp *tcp)
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct sl_tcp *tcp = sl_container_of(stream, struct sl_tcp, uv);
+    struct sl_loop *loop = sl_tcp_loop(tcp);
 
-    sl_loop_woke(sl_tcp_loop(tcp));
+    sl_loop_woke(loop);
     if (n > 0) {
         tcp->has_filled = (size_t)n == buf->len;
+        bool is_large = n > SL_TCP_READ_BYTES;
+        uint64_t from_us = is_large ? sl_loop_busy_us(loop) : 0;
         tcp->events->on_bytes(tcp->owner, sl_span(buf->base, (size_t)n));
         if ((tcp->bulk || tcp->has_filled) && tcp->events && tcp->events->appetite)
-            sl_tcp_note_bulk(tcp, (size_t)n);
+            sl_tcp_note_bulk(tcp, (size_t)n, is_large ? sl_loop_busy_us(loop) - from_us : 0);
     } else if (n == UV_ENOBUFS && buf->len == 0) { /* not the kernel's */
         if (!tcp->has_filled)
             stop_reading(tcp); /* bytes came while the owner wants none */

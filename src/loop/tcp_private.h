@@ -85,8 +85,8 @@ int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
 /* How long the next read may be. */
 size_t sl_tcp_read_bytes(const struct sl_tcp *tcp);
 /* After a read of n bytes that filled its buffer, and after each one of a bulk; the owner, which
-   has been told, has an appetite(). */
-void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n);
+   has been told, and needed work_us for it, has an appetite(). */
+void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n, uint64_t work_us);
 /* Idempotent. */
 void sl_tcp_end_bulk(struct sl_tcp *tcp);
 

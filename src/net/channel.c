@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The happy path: opening.c has brought the channel to where plaintext flows. Every read is
- * decrypted whole into one buffer of this thread and offered to the owner as one span. What the
+ * decrypted whole into one buffer of the loop and offered to the owner as one span. What the
  * owner writes is encrypted from its spans where that makes whole records; the rest is staged until
- * the turn ends, and all leaves with one write.
+ * the turn ends, and all leaves with one write, unless it is much.
  *
  * What may fail: a record (an alert is written and on_end says why), memory. What could not be
  * encrypted is missed by the peer: from then on the channel ends with a reset.

@@ -85,12 +85,13 @@ static void on_end(void *owner, int err)
         return;
     case SL_CLIENT_IDLE:
     case SL_CLIENT_HEADER: /* half a request, behind others whose answers are on their way */
+    case SL_CLIENT_DISCARD:
         if (err == 0 && !sl_channel_is_drained(&c->channel)) {
             c->is_closing = true;
             sl_client_say_goodbye(c);
             return;
         }
-        if (c->state == SL_CLIENT_HEADER)
+        if (c->state != SL_CLIENT_IDLE)
             break;
         sl_client_end_phase_well(c);
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);

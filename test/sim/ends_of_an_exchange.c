@@ -604,6 +604,27 @@ static void a_client_that_ends_within_its_next_request_gets_the_answer_before_it
     sim_close(&s);
 }
 
+static void a_client_that_ends_within_its_refused_upload_gets_the_whole_answer(void **state)
+{
+    enum { N_BODY = 30000 };
+    struct sim s;
+    sim_open(&s, &plain);
+    struct fake_wire *c =
+        sim_ask(&s, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+    fake_wire_slow(c, true);
+    fake_wire_kernel(c, 1000);
+    fake_wire_send(sim_up(&s, 1), SL_SPAN("HTTP/1.1 413 No\r\nContent-Length: 30000\r\n\r\n"));
+    sim_say_n(&s, sim_up(&s, 1), N_BODY);
+    fake_wire_fin(c);
+    sim_settle(&s);
+    fake_wire_slow(c, false);
+    sim_settle(&s);
+    assert_true(fake_wire_is_closed(c));
+    assert_state(c, FAKE_FIN);
+    assert_true(sim_n_got(c) >= N_BODY);
+    sim_close(&s);
+}
+
 /* ---- tunnels ---- */
 
 static const char ask_upgrade[] =
@@ -760,6 +781,7 @@ int main(void)
         cmocka_unit_test(a_client_that_is_gone_resets_the_link),
         cmocka_unit_test(a_client_that_half_closes_after_its_request_is_answered),
         cmocka_unit_test(a_client_that_ends_within_its_next_request_gets_the_answer_before_it),
+        cmocka_unit_test(a_client_that_ends_within_its_refused_upload_gets_the_whole_answer),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways_until_both_sides_end),
         cmocka_unit_test(a_tunnel_whose_both_sides_ended_still_delivers_what_it_has),
         cmocka_unit_test(a_tunnel_of_which_one_side_ended_is_not_cut_while_the_other_takes),

@@ -15,8 +15,9 @@ struct owner {
     struct sl_tcp *tcp;
     struct peer *peer;
     size_t n_got, largest, appetite;
-    unsigned n_asked;
+    unsigned n_asked, n_large;
     bool does_pause; /* in the midst of a large read */
+    bool does_toil;  /* each read is much work */
 };
 
 static struct world *w;
@@ -28,10 +29,18 @@ static void on_bytes(void *owner, struct sl_span bytes)
 {
     struct owner *o = owner;
 
-    for (size_t i = 0; i < bytes.len; i++)
-        assert_int_equal(bytes.ptr[i], (char)((o->n_got + i) % N_BURST % 251));
+    for (size_t i = 0; i < bytes.len;) {
+        size_t at = (o->n_got + i) % N_BURST;
+        size_t n = bytes.len - i < N_BURST - at ? bytes.len - i : N_BURST - at;
+        assert_memory_equal(bytes.ptr + i, burst + at, n);
+        i += n;
+    }
     o->n_got += bytes.len;
+    uint64_t from_us = sl_loop_busy_us(world_loop(w));
+    while (o->does_toil && sl_loop_busy_us(world_loop(w)) - from_us < 5000)
+        ;
     o->largest = bytes.len > o->largest ? bytes.len : o->largest;
+    o->n_large += bytes.len > SL_TCP_READ_BYTES;
     n_turn += bytes.len;
     if (o->does_pause && bytes.len > SL_TCP_READ_BYTES)
         sl_tcp_read(o->tcp, false);
@@ -159,6 +168,21 @@ static void what_follows_a_burst_is_told_without_more(void **state)
     }
 }
 
+static void what_has_become_slow_asks_for_no_appetite(void **state)
+{
+    struct owner *o = open_one(SIZE_MAX);
+
+    send_fast(o, 3);
+    for (unsigned i = 0; i < 20; i++) {
+        if (i == 10)
+            o->n_asked = 0;
+        peer_send(o->peer, burst + i, 1);
+        assert_true(gets(o, 3 * N_BURST + i + 1));
+        world_spin(w, 10);
+    }
+    assert_int_equal(o->n_asked, 0);
+}
+
 static void what_comes_while_reading_is_off_is_told_when_it_is_on(void **state)
 {
     struct owner *o = open_one(SIZE_MAX);
@@ -195,6 +219,19 @@ static void after_a_pause_in_a_large_piece_pieces_are_small_for_a_while(void **s
     world_spin(w, 1100);
     send_fast(other, 3);
     assert_true(other->largest > SL_TCP_READ_BYTES);
+}
+
+static void who_makes_much_work_gets_one_large_piece_only(void **state)
+{
+    struct owner *o = open_one(SIZE_MAX);
+
+    o->does_toil = true;
+    for (unsigned i = 0; i < 5; i++) {
+        size_t n = o->n_got + N_BURST;
+        peer_send(o->peer, burst, N_BURST);
+        assert_true(gets(o, n));
+    }
+    assert_int_equal(o->n_large, 1);
 }
 
 static void measure_turn(struct sl_deferred *d)
@@ -254,8 +291,10 @@ int main(void)
         BULK_TEST(without_appetite_pieces_stay_small),
         BULK_TEST(little_asks_for_no_appetite),
         BULK_TEST(what_follows_a_burst_is_told_without_more),
+        BULK_TEST(what_has_become_slow_asks_for_no_appetite),
         BULK_TEST(what_comes_while_reading_is_off_is_told_when_it_is_on),
         BULK_TEST(after_a_pause_in_a_large_piece_pieces_are_small_for_a_while),
+        BULK_TEST(who_makes_much_work_gets_one_large_piece_only),
         BULK_TEST(large_pieces_share_the_turn),
         BULK_TEST(there_is_room_until_the_kernel_takes_no_more),
     };
