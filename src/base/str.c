@@ -267,9 +267,7 @@ static struct sl_span take_word(struct sl_span *text)
     size_t len = 0;
     while (len < text->len && !is_digit(text->ptr[len]))
         len++;
-    struct sl_span word = sl_span(text->ptr, len);
-    *text = sl_span_skip(*text, len);
-    return word;
+    return sl_span_take(text, len);
 }
 
 /* The words and numbers that need no unit. */

@@ -44,13 +44,6 @@ static enum sl_body_reader_verdict refuse(struct sl_body_reader *r,
     return SL_BODY_READER_REFUSED;
 }
 
-static struct sl_span take(struct sl_span *in, size_t n)
-{
-    struct sl_span taken = sl_span(in->ptr, n);
-    *in = sl_span_skip(*in, n);
-    return taken;
-}
-
 static void find(struct sl_body_reader *r, struct sl_span data)
 {
     r->spans[r->n_spans++] = data;
@@ -68,13 +61,13 @@ static enum sl_body_reader_verdict read_run(struct sl_body_reader *r, struct sl_
 {
     size_t n = in->len;
     if (r->body == SL_BODY_EOF) {
-        find(r, take(in, n));
+        find(r, sl_span_take(in, n));
         return SL_BODY_READER_MORE;
     }
     if (n > r->n_left)
         n = (size_t)r->n_left;
     r->n_left -= n;
-    find(r, take(in, n));
+    find(r, sl_span_take(in, n));
     return r->n_left ? SL_BODY_READER_MORE : SL_BODY_READER_COMPLETE;
 }
 
@@ -83,7 +76,7 @@ static enum sl_body_reader_verdict read_chunk_line(struct sl_body_reader *r, str
 {
     size_t n_good;
     enum sl_strict_verdict verdict = sl_chunk_line_scan(&r->line, *in, &n_good);
-    if (!does_llhttp_accept(r, take(in, n_good)))
+    if (!does_llhttp_accept(r, sl_span_take(in, n_good)))
         return refuse(r, &bad_chunk);
     if (verdict == SL_STRICT_REFUSED)
         return refuse(r, r->line.refusal);
@@ -100,7 +93,7 @@ static enum sl_body_reader_verdict read_chunk_line(struct sl_body_reader *r, str
 
 static enum sl_body_reader_verdict read_chunk_data(struct sl_body_reader *r, struct sl_span *in)
 {
-    struct sl_span data = take(in, in->len < r->n_left ? in->len : (size_t)r->n_left);
+    struct sl_span data = sl_span_take(in, in->len < r->n_left ? in->len : (size_t)r->n_left);
     if (!does_llhttp_accept(r, data))
         return refuse(r, &bad_chunk);
     find(r, data);
@@ -116,7 +109,7 @@ static enum sl_body_reader_verdict read_chunk_end(struct sl_body_reader *r, stru
     char expected = r->state == SL_BODY_READER_CHUNK_CR ? '\r' : '\n';
     if (in->ptr[0] != expected)
         return refuse(r, &bad_chunk_end);
-    if (!does_llhttp_accept(r, take(in, 1)))
+    if (!does_llhttp_accept(r, sl_span_take(in, 1)))
         return refuse(r, &bad_chunk);
     if (r->state == SL_BODY_READER_CHUNK_CR) {
         r->state = SL_BODY_READER_CHUNK_LF;

@@ -328,13 +328,6 @@ void sl_parser_expect(struct sl_parser *p, enum sl_method request_method)
 
 /* --- events --- */
 
-static struct sl_span take(struct sl_span *in, size_t n)
-{
-    struct sl_span taken = sl_span(in->ptr, n);
-    *in = sl_span_skip(*in, n);
-    return taken;
-}
-
 /* Where the message goes on behind its head. */
 static void enter_body(struct sl_parser *p)
 {
@@ -357,7 +350,7 @@ static bool skip_empty_line(struct sl_parser *p, struct sl_span *in, enum sl_par
             *out_event = fail(p, &empty_lines);
             return false;
         }
-        take(in, 1);
+        sl_span_take(in, 1);
         p->state = START_LF;
     }
     if (p->state == START_LF) {
@@ -367,7 +360,7 @@ static bool skip_empty_line(struct sl_parser *p, struct sl_span *in, enum sl_par
             *out_event = fail(p, &bare_cr);
             return false;
         }
-        take(in, 1);
+        sl_span_take(in, 1);
         p->has_skipped_line = true;
         p->state = START;
         return in->len && skip_empty_line(p, in, out_event);
@@ -387,7 +380,7 @@ static enum sl_parse feed_section(struct sl_parser *p, struct sl_span *in)
         if (sl_head_reserve(h, n_good))
             return fail(p, &no_memory);
         char *text = h->text + h->n_text;
-        memcpy(text, take(in, n_good).ptr, n_good);
+        memcpy(text, sl_span_take(in, n_good).ptr, n_good);
         h->n_text += n_good;
         if (p->state == HEAD)
             p->n_head_bytes += n_good;

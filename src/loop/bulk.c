@@ -71,7 +71,7 @@ void sl_tcp_end_bulk(struct sl_tcp *tcp)
 {
     if (!tcp->bulk)
         return;
-    calm(tcp->bulk);
+    set_lowat(tcp->bulk, 1);
     sl_deadline_fini(&tcp->bulk->lull);
     free(tcp->bulk);
     tcp->bulk = NULL;
@@ -111,16 +111,15 @@ void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n, uint64_t work_us)
         if (!tcp->is_reading)
             loop->bulk_from_ms = sl_loop_now_ms(loop) + REST_MS;
     }
-    if (!b && !(b = begin(tcp)))
-        return;
-    b->n_wanted = tcp->events->appetite(tcp->owner);
-    if (b->n_wanted == 0) {
+    size_t n_wanted = tcp->events->appetite(tcp->owner);
+    if (n_wanted == 0) {
         sl_tcp_end_bulk(tcp);
         return;
     }
+    if (!b && !(b = begin(tcp)))
+        return;
     b->is_hard = b->is_hard || work_us > WORK_US;
-    if (b->is_hard)
-        b->n_wanted = SL_TCP_READ_BYTES;
+    b->n_wanted = b->is_hard ? SL_TCP_READ_BYTES : n_wanted;
     b->n_since += n;
     uint64_t elapsed_ms = sl_loop_now_ms(loop) - b->since_ms;
     int lowat = b->lowat;

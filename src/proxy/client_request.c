@@ -194,7 +194,7 @@ void sl_client_pump(struct sl_client *c)
 
     while (is_reading_requests(c) && (must_ask || wants_bytes(c))) {
         struct sl_span span = {0}; /* nobody wants them: only what is due without them is told */
-        if (wants_bytes(c))
+        if (!must_ask || wants_bytes(c))
             span = sl_channel_peek(&c->channel);
         struct sl_span rest_of = span;
         bool goes_on = true;

@@ -44,6 +44,12 @@ bool sl_exchange_is_over(const struct sl_exchange *x)
     return x->stream == NULL;
 }
 
+size_t sl_exchange_appetite_for(const struct sl_framing *framing, uint64_t n_passed, size_t n_room)
+{
+    uint64_t n_left = framing->content_length - n_passed;
+    return framing->body == SL_BODY_LENGTH && n_left < n_room ? (size_t)n_left : n_room;
+}
+
 static void record_cause(struct sl_exchange *x, const struct sl_cause *cause)
 {
     if (cause && x->cause.err == 0)

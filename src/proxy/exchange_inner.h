@@ -24,6 +24,9 @@ void sl_exchange_fail(struct sl_exchange *x, int status, const char *why,
 /* A sentence for the client. Static. */
 const char *sl_exchange_expiry_text(enum sl_phase phase);
 
+/* An appetite (loop/tcp.h): the room, or what is left of the body if that is less. */
+size_t sl_exchange_appetite_for(const struct sl_framing *framing, uint64_t n_passed, size_t n_room);
+
 /* ---- exchange_request.c ---- */
 
 sl_dial_fn sl_exchange_on_dialled;

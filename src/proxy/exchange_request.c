@@ -151,9 +151,8 @@ size_t sl_exchange_appetite(const struct sl_exchange *x)
     if (x->response == SL_RESPONSE_TUNNEL || x->request != SL_REQUEST_FLOWING ||
         x->is_request_paused)
         return 0;
-    size_t n = sl_channel_room_bytes(&x->link->channel);
-    uint64_t n_left = x->framing.content_length - x->n_request_bytes;
-    return x->framing.body == SL_BODY_LENGTH && n_left < n ? (size_t)n_left : n;
+    return sl_exchange_appetite_for(&x->framing, x->n_request_bytes,
+                                    sl_channel_room_bytes(&x->link->channel));
 }
 
 void sl_exchange_on_body_end(struct sl_exchange *x, struct sl_head *trailers)

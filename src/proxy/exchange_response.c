@@ -140,10 +140,8 @@ static size_t appetite(void *owner)
 
     if (x->response != SL_RESPONSE_FLOWING || x->is_response_paused)
         return 0;
-    const struct sl_framing *framing = sl_parser_framing(x->link->parser);
-    size_t n = x->stream->ops->room_bytes(x->stream);
-    uint64_t n_left = framing->content_length - x->n_response_bytes;
-    return framing->body == SL_BODY_LENGTH && n_left < n ? (size_t)n_left : n;
+    return sl_exchange_appetite_for(sl_parser_framing(x->link->parser), x->n_response_bytes,
+                                    x->stream->ops->room_bytes(x->stream));
 }
 
 static void on_link_done(void *owner, struct sl_head *trailers)

@@ -80,6 +80,14 @@ static inline struct sl_span sl_span_skip(struct sl_span s, size_t n)
     return (struct sl_span){.ptr = s.ptr ? s.ptr + n : NULL, .len = s.len - n};
 }
 
+/* Its first n bytes (n may not exceed len), which *s has no more. */
+static inline struct sl_span sl_span_take(struct sl_span *s, size_t n)
+{
+    struct sl_span taken = sl_span(s->ptr, n);
+    *s = sl_span_skip(*s, n);
+    return taken;
+}
+
 /* The span without leading and trailing SP and HTAB (OWS, RFC 9110 section 5.6.3). */
 static inline struct sl_span sl_span_trim(struct sl_span s)
 {

@@ -13,7 +13,7 @@
  * sl_channel_is_full() before taking more from the source; on_room follows when it was full.
  *
  * Bytes written in one turn leave together at its end: head and first body bytes share a record
- * and a system call.
+ * and a system call. Much leaves as it is made.
  */
 #ifndef SLUICE_NET_CHANNEL_H
 #define SLUICE_NET_CHANNEL_H
