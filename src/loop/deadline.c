@@ -180,7 +180,7 @@ void sl_deadline_arm(struct sl_deadline *d, enum sl_phase phase, uint64_t in_ms)
     d->has_begun = true;
     d->phase = phase;
     /* Not from the time of the turn: the work this turn has done by now would be taken off. */
-    arm(d, after(sl_core_fresh_ms(d->loop), in_ms));
+    arm(d, after(sl_loop_fresh_ms(d->loop), in_ms));
 }
 
 void sl_deadline_arm_since(struct sl_deadline *d, enum sl_phase phase, uint64_t since_ms,

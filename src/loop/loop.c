@@ -63,7 +63,7 @@ static clockid_t choose_clock(void)
     return CLOCK_MONOTONIC_COARSE;
 }
 
-uint64_t sl_core_fresh_ms(const struct sl_loop *loop)
+uint64_t sl_loop_fresh_ms(const struct sl_loop *loop)
 {
     return loop->core.now_ms + (coarse_ns(loop) - loop->coarse_ns) / NS_PER_MS;
 }

@@ -43,9 +43,6 @@ static inline struct sl_core *sl_core_of(struct sl_loop *loop)
     return (struct sl_core *)(void *)loop;
 }
 
-/* The same time read afresh. Each loop has its own. */
-uint64_t sl_core_fresh_ms(const struct sl_loop *loop);
-
 void sl_wheel_init(struct sl_wheel *w, uint64_t now_ms);
 /* No deadline may be armed then: it would belong to an object that is not closed. */
 bool sl_wheel_is_empty(struct sl_wheel *w);

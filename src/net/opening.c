@@ -36,15 +36,16 @@ static void shake_hands(struct sl_channel *ch, struct sl_span cipher)
     size_t n_before = sl_tcp_out(ch->tcp)->n_bytes;
     int err = sl_tls_session_handshake(ch->tls->session, &cipher);
 
-    sl_channel_flush(ch);
     if (err == SL_ERR_AGAIN) {
         if (sl_tcp_out(ch->tcp)->n_bytes == n_before)
             return;
+        sl_tcp_flush(ch->tcp); /* a flight is whole, nothing else goes with it */
         ch->is_answered = true;
         if (ch->events->on_answered)
             ch->events->on_answered(ch->owner);
         return;
     }
+    sl_channel_flush(ch);
     if (err != 0) {
         sl_channel_fail_to_open(ch, err);
         return;

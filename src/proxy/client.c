@@ -146,7 +146,7 @@ static void on_proxied(void *owner, const struct sl_addr *source)
    conversation: who spoke meanwhile, and hears from us only now, gets the time back to answer. */
 static void excuse_standstill(struct sl_client *c)
 {
-    uint64_t elapsed_ms = sl_client_now_ms(c) - c->accepted_ms;
+    uint64_t elapsed_ms = sl_loop_fresh_ms(c->proxy->loop) - c->accepted_ms;
     uint64_t sure_ms = sl_loop_sure_ms(c->proxy->loop) - c->accepted_sure_ms;
 
     if (!sl_deadline_is_armed(&c->deadline) || elapsed_ms < sure_ms + c->excused_ms + STANDSTILL_MS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGSTOP and SIGCONT again and again, during handshakes, uploads, downloads and tunnels, each stop longer than the deadlines:
 every byte arrives, nobody who had done his part is cut."""
+import ssl
 import threading
 
 import pytest
@@ -53,6 +54,28 @@ def test_handshakes(stuttering):
             with proxy.client(tls=client.context(proxy.certs.ca)) as one:
                 assert one.get("/bytes/1").status == 200
     stuttering(act)
+
+
+@pytest.mark.skipif(wait.PATIENCE > 1, reason="a client that is slow itself would rightly be cut")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_handshake_that_is_being_worked_on(sluice, upstream, version):
+    """The stop falls between the client's hello and our answer, each time a little later."""
+    proxy = sluice(upstream(), deadlines=SHORT)
+
+    for n in range(12):
+        one = proxy.connect(tls=client.context(proxy.certs.ca, low=version, high=version))
+        thaw = threading.Timer(0.6, proxy.thaw)  # who has his answer goes on meanwhile
+
+        def send(data):
+            one.raw_send(data)
+            if not one.records:  # that was the hello
+                s.sleep(n * 0.0003)
+                proxy.freeze()
+                thaw.start()
+
+        one.handshake(send=send)
+        assert one.get("/bytes/1").status == 200
+        thaw.join()
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])

@@ -89,6 +89,25 @@ static void a_handshake_whose_hello_ended_while_the_loop_stood_still_is_served(v
     expect_served_after_a_standstill(150);
 }
 
+static void a_handshake_is_not_charged_for_a_stop_while_its_hello_is_worked_on(void **state)
+{
+    for (int is_tls12 = 0; is_tls12 < 2; is_tls12++) {
+        struct sim s;
+        struct tls_client t;
+        sim_open(&s, &tls);
+        tls_client_init(&t, sim_connect(&s, NULL), is_tls12);
+        sim_settle(&s);
+        tls_client_turn(&t);
+        fake_stop_at_work(s.loop, 60000);
+        sim_settle(&s); /* he has no answer before this */
+        tls_client_settle(&s, &t);
+        assert_true(t.is_open);
+        assert_int_equal(sim_expired_all(&s), 0);
+        tls_client_free(&t);
+        sim_close(&s);
+    }
+}
+
 static void a_client_silent_after_its_handshake_is_ended_at_request_start(void **state)
 {
     struct sim s;
@@ -472,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_request_is_served_in_any_pieces),
         cmocka_unit_test(a_handshake_whose_hello_came_while_the_loop_stood_still_is_served),
         cmocka_unit_test(a_handshake_whose_hello_ended_while_the_loop_stood_still_is_served),
+        cmocka_unit_test(a_handshake_is_not_charged_for_a_stop_while_its_hello_is_worked_on),
         cmocka_unit_test(a_client_silent_after_its_handshake_is_ended_at_request_start),
         cmocka_unit_test(empty_records_are_no_start_of_a_request),
         cmocka_unit_test(a_client_silent_after_the_server_hello_is_gone_at_tls_handshake),

@@ -31,6 +31,8 @@ void sl_loop_stop(struct sl_loop *loop);
 
 /* Monotonic milliseconds, constant within a turn until it is refreshed by the next poll. */
 uint64_t sl_loop_now_ms(const struct sl_loop *loop);
+/* The same read afresh, in the midst of a turn. */
+uint64_t sl_loop_fresh_ms(const struct sl_loop *loop);
 /* The same clock less the time in which this loop was busy with its own work: what a peer may be
    charged with (law 3). Feed this one to sl_pace. */
 uint64_t sl_loop_charge_ms(const struct sl_loop *loop);

@@ -38,6 +38,9 @@ void fake_advance(struct sl_loop *loop, uint64_t ms);
 void fake_stall(struct sl_loop *loop, uint64_t ms);
 /* A poll that could take `may_ms` overslept (a stop) and took `ms`. */
 void fake_oversleep(struct sl_loop *loop, uint64_t may_ms, uint64_t ms);
+/* The process is stopped for so long in the midst of the next piece of work that the product
+   measures: the clock moves within the turn. */
+void fake_stop_at_work(struct sl_loop *loop, uint64_t ms);
 /* From now on each piece of work that the product measures takes so long. The clock of deadlines
    does not move. */
 void fake_work(struct sl_loop *loop, uint64_t us);

@@ -29,6 +29,7 @@ struct sl_loop {
     uint64_t charge_ms;
     uint64_t doubt_ms;         /* of that, in polls that overslept */
     uint64_t busy_us, work_us; /* this turn's work; how far each look at it moves it */
+    uint64_t stop_ms;          /* how far the next look at it moves the clock */
     bool is_stopped;
     fake_connect_fn *on_connect;
     char workspace[SL_LOOP_WORK_BYTES];

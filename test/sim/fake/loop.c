@@ -96,13 +96,15 @@ static bool turn(struct sl_loop *loop)
 {
     struct sl_core *core = &loop->core;
 
+    uint64_t judged_ms = clock_ms; /* it may move meanwhile: fake_stop_at_work */
+
     core->now_ms = clock_ms;
     core->n_turns++;
     loop->busy_us = 0;
     bool did = sl_reaper_has_work(&core->reaper) || sl_wheel_next_ms(&core->wheel) <= clock_ms;
     sl_reaper_begin(&core->reaper);
     did |= poll_all(loop);
-    sl_wheel_turn(&core->wheel, clock_ms);
+    sl_wheel_turn(&core->wheel, judged_ms);
     sl_reaper_turn(&core->reaper);
     did |= free_closed(loop);
     if (loop->after_turn)
@@ -165,6 +167,11 @@ void fake_oversleep(struct sl_loop *loop, uint64_t may_ms, uint64_t ms)
     loop->doubt_ms += may_ms;
 }
 
+void fake_stop_at_work(struct sl_loop *loop, uint64_t ms)
+{
+    loop->stop_ms = ms;
+}
+
 void fake_work(struct sl_loop *loop, uint64_t us)
 {
     loop->work_us = us;
@@ -185,7 +192,7 @@ void fake_late(struct sl_loop *loop, unsigned n)
     loop->n_late = n;
 }
 
-uint64_t sl_core_fresh_ms(const struct sl_loop *loop)
+uint64_t sl_loop_fresh_ms(const struct sl_loop *loop)
 {
     return clock_ms;
 }
@@ -276,6 +283,8 @@ uint64_t sl_loop_n_turns(const struct sl_loop *loop)
 uint64_t sl_loop_busy_us(struct sl_loop *loop)
 {
     loop->busy_us += loop->work_us;
+    clock_ms += loop->stop_ms;
+    loop->stop_ms = 0;
     return loop->busy_us;
 }
 

@@ -15,7 +15,7 @@ struct sl_loop {
 
 static struct sl_loop loop;
 
-uint64_t sl_core_fresh_ms(const struct sl_loop *l)
+uint64_t sl_loop_fresh_ms(const struct sl_loop *l)
 {
     return l->core.now_ms;
 }
