@@ -100,7 +100,7 @@ int sl_x25519_public(const uint8_t d[SL_X25519_BYTES], uint8_t out_public[SL_X25
 int sl_x25519_agree(const uint8_t d[SL_X25519_BYTES], const uint8_t peer[SL_X25519_BYTES],
                     uint8_t out_secret[SL_X25519_BYTES]);
 
-/* backend_rsa.c: the private operation without padding. */
+/* backend_rsa.c: both operations without padding. */
 enum sl_rsa_number {
     SL_RSA_N,
     SL_RSA_E,
@@ -123,6 +123,8 @@ int sl_rsa_new(const struct sl_rsa_numbers *numbers, struct sl_rsa **out_rsa);
 void sl_rsa_free(struct sl_rsa **rsa);
 /* `in` and `out` have the modulus' length. */
 int sl_rsa_private(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out);
+/* Also SL_CRYPTO_UNSUPPORTED. */
+int sl_rsa_public(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out);
 
 /* backend_hash.c: one block into the state (FIPS 180-4 6.2, 6.4). */
 void sl_sha256_block(uint32_t state[8], const uint8_t block[64]);

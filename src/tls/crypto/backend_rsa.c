@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * backend_rsa: the RSA private operation (RFC 8017 5.1.2) by libcrypto: with CRT, blinded, and
- * checked with the public exponent before it is given out. Padding is the caller's.
+ * backend_rsa: the RSA operations (RFC 8017 5.1) by libcrypto; the private one with CRT, blinded,
+ * and checked with the public exponent before it is given out. Padding is the caller's.
  *
  * An sl_rsa is made once per key and then shared by all threads. Failure: numbers that libcrypto
  * does not take for a key are SL_CRYPTO_UNSUPPORTED, an input that is not below the modulus
@@ -89,6 +89,21 @@ static int check_input(const struct sl_rsa *rsa, const uint8_t *in)
                                              : SL_CRYPTO_OK;
     BN_clear_free(number);
     return err;
+}
+
+int sl_rsa_public(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)
+{
+    size_t n_out = rsa->n_bytes;
+    int err = check_input(rsa, in);
+    if (err)
+        return err;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, rsa->key, NULL);
+    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
+        EVP_PKEY_encrypt(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes)
+        err = SL_CRYPTO_UNSUPPORTED; /* such as a large exponent of a large modulus */
+    EVP_PKEY_CTX_free(ctx);
+    return sl_crypto_done(err);
 }
 
 int sl_rsa_private(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)

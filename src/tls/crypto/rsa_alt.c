@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * rsa_alt: mbedTLS's RSA with its private operation on the backend.
+ * rsa_alt: mbedTLS's RSA with its private operation on the backend, and with the public one where
+ * it checks a signature that was just made.
  *
  * Padding, import, export and checks stay mbedTLS's own code: it is compiled with the
  * functions below renamed to sl_stock_*. The backend's key is made at the first private operation
  * of a context and dropped when the context changes. Threads that meet there make one each, and
- * the first one stays; after that no lock is taken, unlike in mbedTLS.
+ * the first one stays; after that none of mbedTLS's locks is taken.
  *
  * A key that the backend does not take is mbedTLS's to use, or to refuse.
  */
@@ -97,6 +98,22 @@ int mbedtls_rsa_private(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsigned 
         return MBEDTLS_ERR_RSA_PRIVATE_FAILED + MBEDTLS_ERR_MPI_BAD_INPUT_DATA;
     default:
         return MBEDTLS_ERR_RSA_PRIVATE_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED;
+    }
+}
+
+int mbedtls_rsa_public(mbedtls_rsa_context *ctx, const unsigned char *input, unsigned char *output)
+{
+    struct sl_rsa *rsa = fast_key(ctx);
+
+    switch (rsa ? sl_rsa_public(rsa, input, output) : SL_CRYPTO_UNSUPPORTED) {
+    case SL_CRYPTO_OK:
+        return 0;
+    case SL_CRYPTO_UNSUPPORTED:
+        return sl_stock_rsa_public(ctx, input, output);
+    case SL_CRYPTO_INVALID:
+        return MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_BAD_INPUT_DATA;
+    default:
+        return MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED;
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include <mbedtls/rsa.h>
 
+int sl_stock_rsa_public(mbedtls_rsa_context *ctx, const unsigned char *input,
+                        unsigned char *output);
 int sl_stock_rsa_private(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsigned char *, size_t),
                          void *p_rng, const unsigned char *input, unsigned char *output);
 void sl_stock_rsa_free(mbedtls_rsa_context *ctx);

@@ -428,7 +428,7 @@ static void x25519_has_a_known_answer(void **state)
 
 struct rsa {
     mbedtls_rsa_context key;
-    uint8_t hash[32], signature[256];
+    uint8_t hash[32], signature[512];
 };
 
 static void rsa_sign_and_verify(struct rsa *rsa, mbedtls_rsa_context *public, int padding)
@@ -538,6 +538,12 @@ static void rsa_refuses_inputs_and_halves(void **state)
     assert_memory_equal(in, out, sizeof(in)); /* -1 to an odd power */
     assert_int_equal(mbedtls_rsa_private(&key, NULL, NULL, in, out),
                      MBEDTLS_ERR_RSA_BAD_INPUT_DATA);
+    /* The public operation of a key that has signed refuses the same. */
+    assert_int_equal(mbedtls_rsa_public(&key, in, out), 0);
+    assert_memory_equal(in, out, sizeof(in));
+    memset(in, 0xff, sizeof(in));
+    assert_int_equal(mbedtls_rsa_public(&key, in, out),
+                     MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_BAD_INPUT_DATA);
     /* The public half signs nothing. */
     assert_int_equal(mbedtls_mpi_add_int(&n, &n, 1), 0);
     assert_int_equal(mbedtls_rsa_import(&half, &n, NULL, NULL, NULL, &e), 0);
@@ -548,6 +554,68 @@ static void rsa_refuses_inputs_and_halves(void **state)
     mbedtls_mpi_free(&e);
     mbedtls_rsa_free(&key);
     mbedtls_rsa_free(&half);
+}
+
+/* A key that has not signed is mbedTLS's own, one that has is the backend's. */
+static void rsa_public_of_either_kind_is_the_same(void **state)
+{
+    mbedtls_rsa_context key, fresh;
+    uint8_t in[128], ours[128], theirs[128];
+    mbedtls_rsa_init(&key);
+    mbedtls_rsa_init(&fresh);
+    for (int e = 3; e <= 65537; e += 65534) {
+        assert_int_equal(mbedtls_rsa_gen_key(&key, rng, NULL, 1024, e), 0);
+        assert_int_equal(mbedtls_rsa_copy(&fresh, &key), 0);
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(rng(NULL, in, sizeof(in)), 0);
+            in[0] = 0;
+            assert_int_equal(mbedtls_rsa_private(&key, rng, NULL, in, theirs), 0);
+            assert_int_equal(mbedtls_rsa_public(&key, in, ours), 0);
+            assert_int_equal(mbedtls_rsa_public(&fresh, in, theirs), 0);
+            assert_memory_equal(ours, theirs, sizeof(ours));
+            assert_int_equal(mbedtls_rsa_public(&key, in, in), 0); /* in place */
+            assert_memory_equal(in, theirs, sizeof(in));
+        }
+        mbedtls_rsa_free(&fresh);
+        mbedtls_rsa_free(&key);
+        mbedtls_rsa_init(&fresh);
+        mbedtls_rsa_init(&key);
+    }
+    mbedtls_rsa_free(&fresh);
+    mbedtls_rsa_free(&key);
+}
+
+/* OpenSSL takes an exponent of more than 64 bits only with a modulus of at most 3072: then the
+   public operation is mbedTLS's own. */
+static void rsa_with_a_large_exponent_signs(void **state)
+{
+    static const char p[] =
+        "d8c68fc6ba68ff66eb7884d9b5da2595f69bfa71a5e9e9e062e044c6c551832349784da266cc14c7"
+        "450e9cd5eeb64f2b1c16c9a9815ccd22ab3bdbb79bc6f7b29ed684e59b2c95c38525878c6f489b4c"
+        "08003538e0dece6c082e3e467bb4bc01b487623942e7248ea803d32fe58ec48c6b9f7b5955d282fe"
+        "e8210c2e69786313c4cd27aad1419e4cd60b1c19739b08118d14a722dff90b833ac577a0e6477acf"
+        "0a351986b95dcfe0d83389dfbe379bbf1147c2305ab73932090c67689be6d7960f7b84c4740fd6b5";
+    static const char q[] =
+        "c24f5729cfc53faeac1bc046bdfbf32aa2846ea101b76be2d513a70614e74d3055d55012972f111c"
+        "2a5e600ba9208248af9d139aab1d31decaa09200d1a419eeed6e60326119b93aa06b8da76abacd73"
+        "239a4db98c946a639bdd172df25f5f611b53e4799e6615acd4145243db47925b425bc585d06be782"
+        "e6dfbd88419813325b173b74f330b478119be2bee5a5468ae44dfb7f54422b36b1f7e2c9ca02fb63"
+        "63becc60ded561cd1c25cb58b1bf9a4b3fd719e4a97579a48537dd29010adc6f08058fb617c90c19";
+    struct rsa rsa = {0};
+    mbedtls_mpi numbers[3];
+    for (size_t i = 0; i < 3; i++)
+        mbedtls_mpi_init(&numbers[i]);
+    assert_int_equal(mbedtls_mpi_read_string(&numbers[0], 16, p), 0);
+    assert_int_equal(mbedtls_mpi_read_string(&numbers[1], 16, q), 0);
+    assert_int_equal(mbedtls_mpi_read_string(&numbers[2], 16, "20000000000000083"), 0);
+    mbedtls_rsa_init(&rsa.key);
+    assert_int_equal(
+        mbedtls_rsa_import(&rsa.key, NULL, &numbers[0], &numbers[1], NULL, &numbers[2]), 0);
+    assert_int_equal(mbedtls_rsa_complete(&rsa.key), 0);
+    rsa_sign_and_verify(&rsa, &rsa.key, MBEDTLS_RSA_PKCS_V15);
+    for (size_t i = 0; i < 3; i++)
+        mbedtls_mpi_free(&numbers[i]);
+    mbedtls_rsa_free(&rsa.key);
 }
 
 int main(void)
@@ -567,6 +635,8 @@ int main(void)
         cmocka_unit_test(rsa_signs_and_decrypts),
         cmocka_unit_test(rsa_keys_are_replaced),
         cmocka_unit_test(rsa_refuses_inputs_and_halves),
+        cmocka_unit_test(rsa_public_of_either_kind_is_the_same),
+        cmocka_unit_test(rsa_with_a_large_exponent_signs),
     };
     if (sl_tls_global_init() != 0)
         return 1;
