@@ -68,7 +68,8 @@ def machine(facts):
     lines = [f"{facts['processor']}, {facts['n_cores']} cores, kernel {facts['kernel']}, "
              f"{facts['system']}"]
     lines += [f"{key}: {text}" for key, text in facts["versions"].items()]
-    lines.append(f"cipher suites: {facts['cipher']}; key exchange: X25519")
+    lines.append(f"cipher suites: {facts['cipher']}; key exchange: X25519; "
+                 f"congestion control: {facts['congestion']}")
     if facts["load_average"] > 0.5:
         lines.append(f"the machine was busy with other work before it began (load "
                      f"{facts['load_average']:.1f}): the ratios say more than the figures, and the "
