@@ -17,10 +17,13 @@
  *   -a ADDRESSES    of 127.1.0.0/16 to come from in turn (default 4)
  *
  * A request is GET /bytes/N, whose answer is the bytes i % 251: status, length and every byte are
- * looked at. A kept connection may be closed by the server while a request is on its way: when no
- * byte of an answer came, the request is sent again on a new connection (RFC 9112 section 9.3.1)
- * and counted as `retried`. Any other end is `lost`, any other answer `wrong`, and what happened
- * first is kept in `first`. A handshake that fails is `failed`.
+ * looked at. A reload of the server may close a connection that rests while a request is on its way
+ * to it: that request is sent again on a new connection (RFC 9112 section 9.3.1) and counted as
+ * `retried`. SIGUSR1 says that a reload begins, SIGUSR2 that it is in force. Excused is only a
+ * request that began after SIGUSR1, on a connection that had rested, without a byte of an answer,
+ * and only until 2 s after SIGUSR2; and we are careful: before a connection is asked again it is
+ * looked at, and who was told `Connection: close` asks no more. Any other end is `lost`, any other
+ * answer `wrong`, and what happened first is kept in `first`. A handshake that fails is `failed`.
  *
  * Each second, and at its end, it prints one line of JSON. It ends by close_notify on all.
  *
@@ -28,6 +31,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -46,6 +50,7 @@
 #define N_EVENTS   256
 #define HEAD_BYTES 1024
 #define PERIOD     251 /* of the bytes of an answer */
+#define RELOAD_S   2   /* so long after it is in force a reload may close what rests */
 
 enum state { CLOSED, SHAKING, RESTING, ASKED };
 
@@ -55,6 +60,9 @@ struct slot {
     SSL *ssl;
     SSL_SESSION *session; /* of the connection before */
     bool is_owed;         /* a request was lost to a closed connection */
+    bool has_rested;      /* something was answered on this connection */
+    bool is_last;         /* the answer says that it is */
+    double asked_at;      /* now() */
     unsigned n_body;      /* bytes of the answer */
     unsigned n_head, at;  /* bytes of it that have come */
     char *head;           /* while it is read */
@@ -72,12 +80,24 @@ static struct {
     char first[200];
 } h;
 
-static volatile sig_atomic_t is_over;
+static volatile sig_atomic_t is_over, is_reloading;
+static volatile double reload_began = HUGE_VAL, reload_in_force = HUGE_VAL; /* now() */
 
 static void on_signal(int number)
 {
     (void)number;
     is_over = 1;
+}
+
+static double now(void);
+
+static void on_reload(int number)
+{
+    is_reloading = number == SIGUSR1;
+    if (is_reloading)
+        reload_began = now();
+    else
+        reload_in_force = now();
 }
 
 static void __attribute__((noreturn)) die(const char *what)
@@ -124,6 +144,14 @@ static void keep_session(struct slot *s)
     SSL_shutdown(s->ssl); /* without it OpenSSL would not resume this session */
 }
 
+/* Was the request on its way when a reload closed its connection? One that had begun before has
+   arrived in time. */
+static bool is_excused(const struct slot *s)
+{
+    return s->n_head == 0 && s->has_rested && s->asked_at >= reload_began &&
+           (is_reloading || now() < reload_in_force + RELOAD_S);
+}
+
 /* The server closed, or something broke. */
 static void ended(struct slot *s)
 {
@@ -132,7 +160,7 @@ static void ended(struct slot *s)
         note("handshake", s);
         SSL_SESSION_free(s->session);
         s->session = NULL;
-    } else if (s->state == ASKED && s->n_head == 0) {
+    } else if (s->state == ASKED && is_excused(s)) {
         h.n_retried++;
         s->is_owed = true;
     } else if (s->state == ASKED) {
@@ -164,6 +192,7 @@ static void open_slot(struct slot *s)
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     bind_address(s->fd);
     s->state = SHAKING;
+    s->has_rested = s->is_last = false;
     s->at = s->n_head = 0;
     h.n_open++;
     s->ssl = SSL_new(h.ctx);
@@ -189,6 +218,7 @@ static void ask(struct slot *s)
                      s->n_body);
     s->state = ASKED;
     s->is_owed = false;
+    s->asked_at = now();
     s->at = s->n_head = 0;
     if (!s->head && !(s->head = malloc(HEAD_BYTES)))
         die("malloc");
@@ -254,6 +284,7 @@ static bool take(struct slot *s, const char *bytes, size_t n)
             wrong(s, "head");
             return false;
         }
+        s->is_last = strcasestr(s->head, "\r\nConnection: close\r\n") != NULL;
         size_t n_of_head = (size_t)(body - s->head) - n_before;
         s->n_head = (unsigned)(body - s->head);
         bytes += n_of_head;
@@ -266,8 +297,14 @@ static bool take(struct slot *s, const char *bytes, size_t n)
     if (s->at == s->n_body) {
         h.n_answered++;
         s->state = RESTING;
+        s->has_rested = true;
         free(s->head);
         s->head = NULL;
+        if (s->is_last) {
+            keep_session(s);
+            drop(s);
+            return false;
+        }
     }
     return true;
 }
@@ -373,8 +410,11 @@ static void run(double began)
                (s = find(CLOSED));
              n_opens--)
             open_slot(s);
-        for (; n_asks >= 1 && h.n_up > 0 && (s = find(RESTING)); n_asks--)
-            ask(s);
+        for (; n_asks >= 1 && h.n_up > 0 && (s = find(RESTING)); n_asks--) {
+            on_event(s); /* it may have been closed, and we have not looked yet */
+            if (s->state == RESTING)
+                ask(s);
+        }
         turn();
         if (t - told >= 1) {
             report(t - began);
@@ -435,6 +475,8 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
+    signal(SIGUSR1, on_reload);
+    signal(SIGUSR2, on_reload);
     h.ctx = SSL_CTX_new(TLS_client_method());
     h.epoll = epoll_create1(EPOLL_CLOEXEC);
     h.slots = calloc((size_t)h.n_slots, sizeof(*h.slots));

@@ -5,7 +5,9 @@ An act is a function of (crowd, dice); it returns when it is over and raises whe
 lawful act looks at every byte it gets. A hostile one has only to be rid of in time.
 
 A reload closes resting connections. A request that was on its way to one gets no byte of an answer, and
-may be sent again (RFC 9112 section 9.3.1): that is counted, and excused only around a reload.
+may be sent again (RFC 9112 section 9.3.1): that is counted, and excused only of a request that began after
+the reload did, on a connection on which something had been answered, and that was dropped soon. The
+clients are careful: they look whether a connection has ended, or was told to, before they ask again on it.
 """
 import collections
 import hashlib
@@ -21,7 +23,7 @@ from testenv import client, message, wait
 PERIOD = bytes(range(251))
 BLOCK = PERIOD * 8192
 GONE_S = 90.0    # longer than any deadline before a body, on a machine that is busy
-RELOAD_S = 20.0  # so long after a reload it may close what rests; the machine is busy then
+RELOAD_S = 2.0   # so long after a reload is in force it may close what rests; the machine is busy then
 
 
 def body_of(n):
@@ -35,12 +37,17 @@ class Wrong(AssertionError):
 class Dropped(Exception):
     """The connection ended before the first byte of an answer."""
 
+    def __init__(self, one, how=None):
+        super().__init__(how or one.ended)
+        self.began = one.began if one.has_rested else None
+
 
 class Crowd:
-    """What all acts of a process share. `reloaded` is a shared double: when the last reload began."""
+    """What all acts of a process share. `reload` has two shared doubles: when the last reload began, and when
+    it was in force (before that: infinite), in monotonic time."""
 
-    def __init__(self, address, reloaded, is_over):
-        self.address, self.reloaded, self.is_over = address, reloaded, is_over
+    def __init__(self, address, reload, is_over):
+        self.address, self.reload, self.is_over = address, reload, is_over
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.errors = []
@@ -56,6 +63,7 @@ class Crowd:
             tls = self.tls_1_2 if dice.random() < 0.2 else self.tls
         one = client.Client(self.address, tls=tls, source=f"127.2.0.{dice.randint(1, 60)}", **options)
         one.timeout = 60
+        one.began, one.has_rested, one.is_last = None, False, False
         return one
 
     def client(self, dice, **options):
@@ -76,18 +84,29 @@ def answer(one):
     except message.Cut as cut:
         raise Wrong(f"cut ({one.ended}): {str(cut)[:300]}") from None
     if response is None:
-        raise Dropped(one.ended)
+        raise Dropped(one)
     if response.status != 200:
         raise Wrong(f"{response.start}: {response.body[:200]!r}")
+    one.began, one.has_rested = time.monotonic(), True  # a pipelined request's turn comes now
+    one.is_last = response.get("Connection") == "close"
     return response
 
 
+def goes_on(one):
+    """Will it take one more request, as far as a careful client knows?"""
+    has_ended = one.has_ended()
+    if one.reader.buffer:
+        raise Wrong(f"bytes that nobody asked for: {bytes(one.reader.buffer[:100])!r}")
+    return not has_ended and not one.is_last
+
+
 def send(one, text):
-    """A whole request, to a connection that a reload may have closed."""
+    """A whole request, to a connection that a reload may close."""
+    one.began = time.monotonic()
     try:
         one.send(text)
     except OSError:
-        raise Dropped("while sending") from None
+        raise Dropped(one, "while sending") from None
 
 
 def ask(one, target):
@@ -108,6 +127,8 @@ def fetch(one, n, how="bytes"):
 def small_gets(crowd, dice):
     with crowd.client(dice) as one:
         for _ in range(dice.randint(1, 8)):
+            if not goes_on(one):
+                return
             fetch(one, dice.choice((0, 1, 100, 2000, 16384, 16385, 60000)),
                   dice.choice(("bytes", "chunked")))
             if dice.random() < 0.3:
@@ -140,6 +161,7 @@ def resumed(crowd, dice):
 
 def upload_of(one, data, is_chunked, pause=lambda: None, piece=65536):
     framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(data)}"
+    one.began = time.monotonic()
     try:
         one.send(f"PUT /hash HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n")
         for at in range(0, len(data), piece):
@@ -152,7 +174,7 @@ def upload_of(one, data, is_chunked, pause=lambda: None, piece=65536):
         one.has_ended()
         if one.reader.buffer:
             raise Wrong(f"an upload was answered early: {bytes(one.reader.buffer[:300])!r}") from None
-        raise Dropped("while uploading") from None
+        raise Dropped(one, "while uploading") from None
     said = json.loads(answer(one).body)
     if said != {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}:
         raise Wrong(f"of {len(data)} bytes arrived {said}")
@@ -161,6 +183,8 @@ def upload_of(one, data, is_chunked, pause=lambda: None, piece=65536):
 def upload(crowd, dice):
     with crowd.client(dice) as one:
         for _ in range(dice.randint(1, 3)):
+            if not goes_on(one):
+                return
             data = dice.randbytes(dice.choice((0, 1, 1000, 65536, 500_000, 1_500_000)))
             upload_of(one, data, dice.random() < 0.5)
 
@@ -178,7 +202,7 @@ def slow_download(crowd, dice):
         send(one, get(f"/bytes/{n}"))
         head = one.reader.response_head()
         if head is None:
-            raise Dropped(one.ended)
+            raise Dropped(one)
         body = b""
         while True:
             crowd.is_over.wait(0.25)
@@ -204,7 +228,7 @@ def tunnel(crowd, dice):
                   "Upgrade: echo\r\n\r\n")
         head = one.reader.response_head()
         if head is None:
-            raise Dropped(one.ended)
+            raise Dropped(one)
         if head.status != 101:
             raise Wrong(head.start)
         for _ in range(dice.randint(3, 15)):
@@ -231,7 +255,7 @@ def broken_application(crowd, dice):
         if response is None and one.ended == "reset":
             return  # which takes with it what had not been read
         if response is None:
-            raise Dropped(one.ended)
+            raise Dropped(one)
         if response.status != 502:
             raise Wrong(f"a cut response looks whole: {response.start}")
 
@@ -248,7 +272,7 @@ def early_answer(crowd, dice):
         except message.Cut as cut:
             raise Wrong(f"an early answer was cut ({one.ended}): {str(cut)[:300]}") from None
         if response is None:
-            raise Dropped(one.ended)
+            raise Dropped(one)
         if response.status != 413:
             raise Wrong(response.start)
 
@@ -373,23 +397,31 @@ def reader_that_stopped(crowd, dice):
                 break
 
 
-LAWFUL = {small_gets: 10, pipelined: 3, download: 4, resumed: 4, upload: 5, slow_upload: 4,
-          slow_download: 4, slow_application: 3, tunnel: 5, broken_application: 3, early_answer: 2}
-HOSTILE = {silent: 3, half_hello: 3, dripped_hello: 2, dripped_header: 3, stalled_upload: 3,
-           reset_within_an_upload: 4, reset_within_a_download: 4, half_closed: 3, rubbish: 3,
-           broken_record: 3, oversized: 2, two_readings: 2, aborted_handshake: 5,
-           reader_that_stopped: 2}
+# With their weights. Those that take long stand last: each is done once before dice decide, and a short soak
+# has time for one of them.
+LAWFUL = {small_gets: 10, pipelined: 3, download: 4, resumed: 4, upload: 5, broken_application: 3,
+          early_answer: 2, slow_application: 3, slow_download: 4, tunnel: 5, slow_upload: 4}
+HOSTILE = {reset_within_an_upload: 4, reset_within_a_download: 4, half_closed: 3, rubbish: 3,
+           broken_record: 3, oversized: 2, two_readings: 2, aborted_handshake: 5, silent: 3, half_hello: 3,
+           dripped_hello: 2, dripped_header: 3, stalled_upload: 3, reader_that_stopped: 2}
 
 
 # --- a process of them ---
+
+def is_excused(crowd, dropped):
+    """Before sluice knew of a request nothing was lost; but a reload must have been the reason. A request that
+    began before the reload had arrived when it came, and is served; so is the first of a connection."""
+    began, in_force = crowd.reload[:]
+    return dropped.began is not None and dropped.began >= began \
+        and time.monotonic() < in_force + RELOAD_S
+
 
 def perform(crowd, act, dice):
     try:
         act(crowd, dice)
         crowd.count(act.__name__)
     except Dropped as dropped:
-        # Before sluice knew of a request nothing was lost; but it must have had a reason.
-        if time.time() - crowd.reloaded.value < RELOAD_S:
+        if is_excused(crowd, dropped):
             crowd.count("sent again")
         else:
             fail(crowd, act, f"dropped without an answer: {dropped}")
@@ -399,6 +431,7 @@ def perform(crowd, act, dice):
         if act in LAWFUL:
             fail(crowd, act, f"{type(error).__name__}: {error}")
         else:
+            crowd.count(act.__name__)
             crowd.count("hostile acts that ended early")
 
 
@@ -409,21 +442,23 @@ def fail(crowd, act, why):
             crowd.errors.append(f"{time.strftime('%H:%M:%S')} {act.__name__}: {why[:600]}")
 
 
-def play(crowd, acts, seed, pause_s):
+def play(crowd, acts, opening, seed, pause_s):
     dice = random.Random(seed)
     kinds, weights = list(acts), list(acts.values())
+    opening = list(reversed(opening))
     while not crowd.is_over.is_set():
-        perform(crowd, dice.choices(kinds, weights)[0], dice)
+        perform(crowd, opening.pop() if opening else dice.choices(kinds, weights)[0], dice)
         crowd.is_over.wait(dice.random() * 2 * pause_s)
 
 
-def run(address, n_lawful, n_hostile, pause_s, seed, reloaded, is_over, results):
-    """The body of a process: so many clients of each sort until is_over, then one report."""
+def run(address, i, n_processes, n_lawful, n_hostile, pause_s, seed, reload, is_over, results):
+    """The body of process i: its part of so many clients of each sort until is_over, then one report. All
+    together begin with each act once."""
     wait.PATIENCE = 4
-    crowd = Crowd(address, reloaded, is_over)
-    threads = [threading.Thread(target=play, args=(crowd, acts, f"{seed} {i} {n}", pause_s))
-               for i, (acts, n_here) in enumerate(((LAWFUL, n_lawful), (HOSTILE, n_hostile)))
-               for n in range(n_here)]
+    crowd = Crowd(address, reload, is_over)
+    threads = [threading.Thread(target=play, args=(crowd, acts, list(acts)[at::n], f"{seed} {kind} {at}", pause_s))
+               for kind, acts, n in (("lawful", LAWFUL, n_lawful), ("hostile", HOSTILE, n_hostile))
+               for at in range(i, n, n_processes)]
     for thread in threads:
         thread.start()
     for thread in threads:
