@@ -9,15 +9,17 @@ failures, one a line: `suite: case`; lines that begin with `#` are comments. A l
 well, so that the list only shrinks.
 """
 import argparse
+import collections
 import concurrent.futures
+import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
 
-# What mbedTLS prints for a case: its name, cut or filled up with dots, and how it ended.
-RESULT = re.compile(r"^(?P<name>.*?) ?\.* (?P<result>PASS|FAILED|----)$")
+# How mbedTLS sums up a suite: what did not fail, of how many cases, and how many of them do not apply.
+SUMMARY = re.compile(r"^(PASSED|FAILED) \((\d+) / (\d+) tests \((\d+) skipped\)\)$", re.MULTILINE)
 
 
 def run(command, **kwargs):
@@ -81,16 +83,36 @@ class Suites:
         program = self.work / name
         self.compile(self.work / f"{name}.c", program, *helpers, "-Wl,--start-group",
                      *self.libraries, "-Wl,--end-group", "-lcrypto", "-lpthread")
+        outcome = self.work / f"{name}.outcome"
+        outcome.unlink(missing_ok=True)
         done = run([str(program), str(self.work / f"{name}.datax")], cwd=self.folder(name),
-                   timeout=1800)
-        results = {}
-        for line in done.stdout.splitlines():
-            match = RESULT.match(line)
-            if match:
-                results[match["name"]] = match["result"]
+                   env=dict(os.environ, MBEDTLS_TEST_OUTCOME_FILE=str(outcome)), timeout=1800)
         program.unlink()
-        is_whole = "PASSED (" in done.stdout or "FAILED (" in done.stdout
-        return results, "" if is_whole else f"ended with {done.returncode}: {done.stdout[-2000:]}"
+        results = read_outcome(outcome)
+        return results, what_is_wrong(done, results)
+
+
+def read_outcome(path):
+    """{case: PASS, FAIL or SKIP}. (What is printed of a name is cut, and then no longer unique.)"""
+    if not path.exists():
+        return {}
+    rows = (line.split(";") for line in path.read_text(errors="replace").splitlines())
+    return {row[3]: row[4] for row in rows}
+
+
+def what_is_wrong(done, results):
+    """Of a suite that crashed, or says something else than its cases do; else nothing."""
+    summary = SUMMARY.search(done.stdout)
+    if not summary:
+        return f"ended with {done.returncode}: {done.stdout[-2000:]}"
+    n_good, n_all, n_skipped = (int(n) for n in summary.groups()[1:])
+    count = collections.Counter(results.values())
+    told = {"PASS": n_good - n_skipped, "FAIL": n_all - n_good, "SKIP": n_skipped}
+    if any(count[key] != n for key, n in told.items()) or sum(count.values()) != n_all:
+        return f"told of {told}, and its cases of {dict(count)}"
+    if (done.returncode == 0) != (told["FAIL"] == 0):
+        return f"ended with {done.returncode}, and {told['FAIL']} cases failed"
+    return ""
 
 
 def read_expected(path):
@@ -120,8 +142,8 @@ def main():
             if problem:
                 problems.append(f"{name}: {problem}")
             n_passed += sum(result == "PASS" for result in results.values())
-            n_skipped += sum(result == "----" for result in results.values())
-            failed |= {f"{name}: {case}" for case, r in results.items() if r == "FAILED"}
+            n_skipped += sum(result == "SKIP" for result in results.values())
+            failed |= {f"{name}: {case}" for case, r in results.items() if r == "FAIL"}
     for problem in problems:
         print(problem)
     for case in sorted(failed - expected):
