@@ -173,11 +173,23 @@ static void abandon_queue(struct sl_dial *d)
         sl_upstream_wake(d->upstream);
 }
 
+/* A slot that came free in the very turn in which the queue's deadline expires is in time. */
+static bool is_served_at_last(struct sl_dial *d)
+{
+    if (!sl_dial_is_woken(d))
+        return false;
+    sl_deferred_cancel(&d->wake);
+    attempt_again(d);
+    return !sl_list_is_linked(&d->queue);
+}
+
 static void on_deadline(struct sl_deadline *deadline)
 {
     struct sl_dial *d = sl_container_of(deadline, struct sl_dial, deadline);
     enum sl_phase phase = deadline->phase;
 
+    if (phase == SL_PHASE_UPSTREAM_QUEUE && is_served_at_last(d))
+        return;
     if (!sl_expiry_cuts(d->upstream->set->proxy, phase, &d->limits->phase[phase], d->peer))
         return;
     if (phase == SL_PHASE_UPSTREAM_CONNECT) {

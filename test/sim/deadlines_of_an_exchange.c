@@ -247,6 +247,30 @@ static void who_finds_no_slot_is_503_at_upstream_queue(void **state)
     sim_close(&s);
 }
 
+/* After a stop of the process, the answer that frees the slot lies there, and the deadline has
+ * passed. */
+static void a_slot_that_comes_free_in_the_turn_of_the_expiry_is_in_time(void **state)
+{
+    struct sim s;
+    struct sim_options o = quick;
+    o.endpoints = "{address: 10.0.0.1:80, max_connections: 1}";
+    sim_open(&s, &o);
+    struct fake_wire *first = sim_ask(&s, SIM_GET);
+    struct fake_wire *u = sim_up(&s, 1);
+    struct fake_wire *c = sim_ask(&s, SIM_GET), *late = sim_ask(&s, SIM_GET);
+    sim_advance(&s, 1000);
+    fake_wire_send(u, SL_SPAN(OK_2));
+    fake_stall(s.loop, 1500);
+    sim_settle(&s);
+    assert_got(first, "\r\n\r\nok");
+    assert_int_equal(sim_n_got(c), 0);
+    assert_got(late, "HTTP/1.1 503 "); /* there was one slot */
+    sim_say(&s, u, OK_2);
+    assert_got(c, "\r\n\r\nok");
+    assert_expired_only(&s, SL_PHASE_UPSTREAM_QUEUE);
+    sim_close(&s);
+}
+
 /* ---- upstream_write ---- */
 
 static void an_upstream_that_takes_nothing_is_504_at_upstream_write(void **state)
@@ -834,6 +858,7 @@ int main(void)
         cmocka_unit_test(who_never_says_100_is_504_at_upstream_header),
         cmocka_unit_test(a_connect_without_an_answer_is_504_at_upstream_connect),
         cmocka_unit_test(who_finds_no_slot_is_503_at_upstream_queue),
+        cmocka_unit_test(a_slot_that_comes_free_in_the_turn_of_the_expiry_is_in_time),
         cmocka_unit_test(an_upstream_that_takes_nothing_is_504_at_upstream_write),
         cmocka_unit_test(an_upstream_that_takes_a_small_body_slowly_is_not_cut),
         cmocka_unit_test(an_upstream_without_an_answer_is_504_at_upstream_header),
