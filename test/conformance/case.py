@@ -51,7 +51,7 @@ class Spec:
     name: str
     want: Want
     run: object
-    on: str = "main"           # the instance of the proxy: main, lag, longer, shorter
+    on: str = "main"           # the instance of the proxy: main, lag, longer, shorter, drain
     is_heavy: bool = False     # moves megabytes: such cases do not begin together
     hand: bool = False         # the case is the application itself
     needs: frozenset = frozenset()  # proxy_header, queue, reload, origin, local
@@ -173,9 +173,9 @@ class Case:
         return "\r\n".join([f"{method} {self.target(prefix, tail)} HTTP/1.1", f"Host: {self.lab.host_name}",
                             *fields, "", ""]).encode()
 
-    def upgrade(self):
+    def upgrade(self, prefix="app"):
         return self.head("GET", "Connection: Upgrade", "Upgrade: websocket",
-                         "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + WEBSOCKET_KEY)
+                         "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + WEBSOCKET_KEY, prefix=prefix)
 
     def check(self, holds, what):
         if not holds:

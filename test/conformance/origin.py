@@ -8,8 +8,8 @@ to that case: `app` serves it as an application should; else the case has it in 
     /app/    an ordinary server
     /tight/  the same with the smallest receive buffer, so that the kernel takes next to nothing
     /hole/   listens, but its backlog is full: who connects gets no answer
-    /late/   the same, until its case makes room
-    /busy/, /freed/  ordinary servers, to which the proxy may have one connection at a time
+    /late/, /tardy/  the same, until the case that has this door makes room
+    /busy/, /freed/, /slow/  ordinary servers, to which the proxy may have one connection at a time
 """
 import asyncio
 import contextlib
@@ -17,8 +17,9 @@ import socket
 
 from wire import Gone, Wire
 
-PREFIXES = ("app", "tight", "hole", "late", "busy", "freed")
-ONE_AT_A_TIME = ("busy", "freed")
+HOLES = ("hole", "late", "tardy")
+ONE_AT_A_TIME = ("busy", "freed", "slow")
+PREFIXES = ("app", "tight", *HOLES, *ONE_AT_A_TIME)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 262144\r\nConnection: close\r\n\r\n" + bytes(262144)
 SMALL_BUFFER = 4096
@@ -33,7 +34,7 @@ class Origin:
         self.ports, self.holes = {}, {}
         self._tasks, self._wires = set(), set()
         for prefix in PREFIXES:
-            if prefix in ("hole", "late"):
+            if prefix in HOLES:
                 self.holes[prefix] = Hole()
                 self.ports[prefix] = self.holes[prefix].port
             else:

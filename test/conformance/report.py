@@ -27,6 +27,18 @@ def cell(outcome):
     return f"{outcome.verdict}: {ending(outcome)}".rstrip(": ")
 
 
+def blame(outcome):
+    """Whom its log blames."""
+    return " and ".join(outcome.blamed)
+
+
+def cell_with_blame(outcome):
+    """"408 5.0, client"."""
+    word = cell(outcome)
+    is_cut = outcome is not None and outcome.seconds is not None and outcome.blamed
+    return f"{word}, {blame(outcome)}" if is_cut else word
+
+
 def names(results):
     """All cases, in the order in which they are first met."""
     return list(dict.fromkeys(name for outcomes in results.values() for name in outcomes))
@@ -79,7 +91,8 @@ def markdown(about, results, notes):
     systems = list(results)
     lines = ["# Deadlines, system by system", "",
              f"`{about['command']}`, {about['date']}, kernel {about['kernel']}, "
-             f"T = {about['timeout_s']:g} s, minimum rate {about['window_bytes']} bytes in each T.",
+             f"T = {about['timeout_s']:g} s, minimum rate {about['window_bytes']} bytes in each T, "
+             f"the tree at commit {about['commit']}.",
              "Written by the suite; [README.md](README.md) explains every case and how to read this.", "",
              "| | " + " | ".join(systems) + " |", "|---|" + "---|" * len(systems),
              "| version | " + " | ".join(about["versions"][s] for s in systems) + " |"]
@@ -87,8 +100,10 @@ def markdown(about, results, notes):
         sums = [counts(results[s])[verdict] for s in systems]
         if verdict != "-" and any(sums):
             lines.append(f"| {verdict} | " + " | ".join(map(str, sums)) + " |")
-    lines += ["", "A cell is what the client's wire saw first, and seconds after the clock of the phase "
-              "began. What is not as wanted is **bold**; `-`: no such feature.", ""]
+    lines += ["", "A cell is what the client's wire saw first, seconds after the clock of the phase began, and "
+              "whom the proxy's log blames, where it blames somebody. What is not as wanted is **bold**; `-`: "
+              "no such feature. At the end all of it: both wires to their end, and what was logged and counted.",
+              ""]
     group = None
     for name in names(results):
         first, _, rest = name.partition("/")
@@ -99,20 +114,40 @@ def markdown(about, results, notes):
         cells = []
         for system in systems:
             outcome = results[system].get(name)
-            word = clean(cell(outcome))
+            word = clean(cell_with_blame(outcome))
             cells.append(f"**{word}**" if is_bad(outcome) else word)
         lines.append(f"| {rest} | " + " | ".join(cells) + " |")
     lines += ["", "## How each is configured", ""]
     lines += [f"- {system}: {notes[system]}" for system in systems if notes.get(system)]
-    lines += ["", "## What was seen where it is not as wanted", ""]
+    lines += ["", "## Why it is not as wanted", ""]
     for system in systems:
         for name, outcome in results[system].items():
-            if not is_bad(outcome):
-                continue
-            line = f"- {system}, `{name}`: {outcome.verdict}"
-            line += f" ({outcome.why})" if outcome.why else ""
-            line += f". Client: {outcome.wire}."
-            if outcome.blamed:
-                line += f" Its log blames: {', '.join(outcome.blamed)}."
-            lines.append(line)
+            if is_bad(outcome):
+                why = f" ({clean(outcome.why)})" if outcome.why else ""
+                lines.append(f"- {system}, `{name}`: {outcome.verdict}{why}.")
+    for system in systems:
+        lines += in_full(system, results[system])
     return "\n".join(lines) + "\n"
+
+
+def logged(outcome):
+    """Whom the log blames and in which words: of sluice, the phase."""
+    return f"{blame(outcome)}: {', '.join(outcome.said)}" if outcome.said else "nothing"
+
+
+def in_full(system, outcomes):
+    """Everything that was seen of one system."""
+    yield from ["", f"## {system}, in full", "",
+                "| case | client's wire | upstream's wire | log blames |", "|---|---|---|---|"]
+    for name, outcome in outcomes.items():
+        if outcome.verdict == "-" or outcome.books:
+            continue
+        name = f"**{name}**" if is_bad(outcome) else name
+        yield "| " + " | ".join([name, *map(clean, (outcome.wire, outcome.upstream or "nothing",
+                                                    logged(outcome)))]) + " |"
+    for outcome in outcomes.values():
+        if outcome.books:
+            yield from ["", "Expiries, of all but `drain`:", "",
+                        "| phase | logged | seen by clients only | counted |", "|---|---|---|---|"]
+            yield from (f"| {phase} | {n_logged} | {n_silent} | {n} |"
+                        for phase, (n_logged, n_silent, n) in outcome.books.items())

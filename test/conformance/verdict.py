@@ -34,9 +34,11 @@ class Outcome:
     upstream: str = ""             # what the upstream's wire saw
     blamed: tuple = ()             # by the log
     phases: tuple = ()             # that the log names
+    said: tuple = ()               # the log's own words for it
     log: tuple = ()
     why: str = ""
     first: str = ""                # the first sign of the cut
+    books: dict = dataclasses.field(default_factory=dict)  # phase: (logged, seen, counted)
 
 
 def spell(wire, zero):
@@ -63,12 +65,15 @@ def _is_ended_by(way, outcome, words):
     }.get(way, first == f"status {way}")
 
 
-def judge(case, slack_s, lines, blamed, phases, is_strict):
-    """The outcome of a case that has run. lines, blamed, phases: what the log said of it."""
+def judge(case, slack_s, lines, peer, is_strict):
+    """The outcome of a case that has run. lines: what the log of the peer said of it."""
     want, zero = case.spec.want, case.zero_at or 0
     one = case.subject
-    outcome = Outcome(case.spec.name, blamed=tuple(sorted(blamed)), phases=tuple(sorted(phases)),
-                      log=tuple(line[:600] for line in lines[-4:]))
+    outcome = Outcome(case.spec.name, log=tuple(line[:600] for line in lines[-4:]))
+    if peer:
+        outcome.blamed = tuple(sorted(peer.blamed(lines)))
+        outcome.phases = tuple(sorted(set(peer.expiries(lines))))
+        outcome.said = tuple(dict.fromkeys(peer.said(lines)))
     words = [word for _, word in one.events] if one else []
     outcome.wire = spell(one, zero) if one else "no connection"
     outcome.upstream = "; ".join(spell(up, zero) for up in case.upstreams)
@@ -83,6 +88,8 @@ def judge(case, slack_s, lines, blamed, phases, is_strict):
         _judge_life(case, outcome, first)
     else:
         _judge_cut(case, want, slack_s, outcome, first, words)
+        if outcome.verdict == AS_WANTED and want.phase == "request_body":
+            _judge_upstream(case, outcome, first[0] + slack_s, is_strict)
         if outcome.verdict == AS_WANTED and is_strict:
             _judge_word(want, outcome, words)
     return outcome
@@ -122,6 +129,17 @@ def _judge_blame(want, outcome):
     if want.blame and outcome.blamed and want.blame not in outcome.blamed:
         return "wrongly blamed", f"its log blames the {' and '.join(outcome.blamed)}"
     return AS_WANTED, ""
+
+
+def _judge_upstream(case, outcome, until, is_strict):
+    """A body that its client did not finish is nobody's: the application may not take it for whole, and
+    is not left with the half of it."""
+    for up in case.upstreams:
+        end = next((at for at, word in up.events if word in ("FIN", "RST")), None)
+        if up.http.messages:
+            outcome.verdict, outcome.why = "looks complete", "the upstream got a whole request"
+        elif is_strict and (end is None or end > until):
+            outcome.verdict, outcome.why = "wrong ending", "the upstream's connection was kept"
 
 
 def _judge_word(want, outcome, words):

@@ -3,9 +3,12 @@
 to read why, and must not keep the connection for ever."""
 import asyncio
 
-from case import LIMIT_T, case, cut, lives
+from case import LIMIT_T, case, cut, drip, lives
 
 REFUSED = b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbig\n"
+
+
+ENOUGH = 40_000  # of a body: Apache asks its upstream only when it has 16 KiB of one
 
 
 async def upload(c, n):
@@ -79,7 +82,7 @@ async def _(c):
 async def refused(c):
     """The client has its 413 and still owes most of its body."""
     one = await upload(c, 50_000_000)
-    await one.send(bytes(10000))
+    await one.send(bytes(ENOUGH))
     up = await c.upstream()
     await up.send(REFUSED)
     await c.ok(one, status=413)
@@ -114,3 +117,34 @@ async def _(c):
 async def holder_is_gone(c, one):
     while c.now() < LIMIT_T and not any(word in ("let go", "RST") for _, word in one.events):
         await asyncio.sleep(0.02)
+
+
+async def refused_unread(c):
+    """The client owes most of its body, has been refused, and has not looked yet."""
+    one = await c.client(is_read=False)
+    await one.send(c.head("POST", "Content-Length: 1000000") + bytes(ENOUGH))
+    up = await c.upstream()
+    await up.send(REFUSED)
+    c.zero()
+    return one
+
+
+@case("linger/lawful", lives(), hand=True)
+async def _(c):
+    """A client that goes on with its body for 1.5 T, a piece each 0.3 T, and reads only then, still finds
+    the whole 413."""
+    one = await refused_unread(c)
+    await drip(c, one, bytes(5000), every=0.3, size=1000)
+    one.listen()
+    await c.ok(one, status=413, n_body=4)
+
+
+@case("linger/lawful_silent", lives(), hand=True)
+async def _(c):
+    """The same with a client that is silent for 0.75 T, sends once more, and then reads."""
+    one = await refused_unread(c)
+    await c.at(0.75)
+    await one.send(bytes(1000))
+    await c.sleep(0.1)
+    one.listen()
+    await c.ok(one, status=413, n_body=4)

@@ -3,8 +3,27 @@
 time, and is served; who was silent is cut soon after."""
 from case import case, cut, drip, lives
 from origin import OK
+from .before_request import PROXY_LINE
+from .early import refused_unread
+from .upstream_connect import served_when_freed
+from .upstream_write import the_rest, upload
 
 LAG = {"on": "lag", "needs": ("origin", "local")}
+
+
+@case("lag/proxy_header", lives(), on="lag", needs=("origin", "local", "proxy_header"))
+async def _(c):
+    """The PROXY header and the ClientHello arrive while the proxy stands still."""
+    one = await c.connect("proxy_port")
+    await c.lab.stopped.wait()
+    await c.sleep(0.3)
+    await one.raw_send(PROXY_LINE + one.begin_tls())
+    await c.lab.continued.wait()
+    while not one.is_secure:
+        await one.raw_send(await one.server_flight())
+    one.listen()
+    await one.send(c.head())
+    await c.ok(one)
 
 
 @case("lag/first_byte", lives(), **LAG)
@@ -24,8 +43,8 @@ async def _(c):
 
 @case("lag/tls_handshake", lives(), **LAG)
 async def _(c):
-    """The second half of the ClientHello arrives while the proxy stands still. (Then T has passed, and
-    the rest of the handshake is made at once.)"""
+    """All but the first bytes of the client's last flight (its Finished) arrives while the proxy stands
+    still. (Then T has passed, and the handshake is over at once.)"""
     one = await c.connect()
     hello = one.begin_tls()
     await one.raw_send(hello)
@@ -123,6 +142,22 @@ async def _(c):
     await c.ok(one)
 
 
+@case("lag/upstream_queue", lives(), hand=True, on="lag", needs=("origin", "local", "queue"))
+async def _(c):
+    """The only connection becomes free while the proxy stands still."""
+    await served_when_freed(c, "freed", 0.3, c.lab.stopped)
+
+
+@case("lag/upstream_write", lives(), hand=True, heavy=True, **LAG)
+async def _(c):
+    """The upstream begins to read the moment the proxy stops, and reads all the time from then on; while
+    the proxy stands still nobody writes to it."""
+    n = 8_000_000
+    one, up = await upload(c, n)
+    await c.lab.stopped.wait()
+    await the_rest(c, one, up, n)
+
+
 @case("lag/upstream_header", lives(), hand=True, **LAG)
 async def _(c):
     """The upstream answers while the proxy stands still."""
@@ -157,6 +192,22 @@ async def _(c):
     await c.sleep(0.3)
     await one.send(b"x")
     await up.until(lambda: up.plain, 6 * c.t)
+
+
+@case("lag/linger", lives(), hand=True, **LAG)
+async def _(c):
+    """A client that was refused goes on with its body while the proxy stands still, and reads the whole
+    413 afterwards."""
+    one = await refused_unread(c)
+    await c.lab.stopped.wait()
+    await c.sleep(0.3)
+    await one.send(bytes(1000))
+    await c.lab.continued.wait()
+    await c.sleep(0.2)
+    await one.send(bytes(1000))
+    await c.sleep(0.2)
+    one.listen()
+    await c.ok(one, status=413, n_body=4)
 
 
 @case("lag/silent_all_the_time", cut(1, 2.8, by="RST", phase="first_byte"), **LAG)

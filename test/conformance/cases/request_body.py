@@ -192,7 +192,7 @@ async def _(c):
     """Expect: 100-continue; the upstream says 100 at once, and the client sends nothing."""
     one = await c.client()
     await one.send(c.head("POST", "Expect: 100-continue", "Content-Length: 5"))
-    up = await c.upstream()
+    up = (await c.upstream()).listen()
     await up.send(b"HTTP/1.1 100 Continue\r\n\r\n")
     await one.until(lambda: 100 in one.http.interim, 6 * c.t)
     c.zero()
@@ -218,7 +218,7 @@ async def _(c):
     one = await post(c, 200000)
     await one.send(bytes(50000))
     c.zero()
-    up = await c.upstream()
+    up = (await c.upstream()).listen()
     await up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"so far\n"))
 
     async def answer():

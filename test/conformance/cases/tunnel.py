@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tunnel: after a 101 both sides may speak, and nobody owes the other anything but a sign of life."""
-from case import SWITCHED, case, cut, lives
+from case import SWITCHED, case, cut, lives, pour
 
 WANT = {"by": "any", "blame": "", "phase": "tunnel"}
 
@@ -32,6 +32,14 @@ async def _(c):
         await up.send(b"pong")
     await one.send(b"last")
     c.zero()
+
+
+@case("tunnel/just_unlawful", cut(**WANT), hand=True)
+async def _(c):
+    """A byte from the client 1.3 T after the 101."""
+    one, _ = await switch(c)
+    await c.at(1.3)
+    await one.send(b"x")
 
 
 @case("tunnel/the_client_speaks", lives(), hand=True)
@@ -67,3 +75,56 @@ async def _(c):
         while True:
             await up.send(bytes(65536))
     c.meanwhile(pour())
+
+
+async def switch_tight(c):
+    """A client, and an upstream whose kernel takes next to nothing and that reads nothing unasked."""
+    one = await c.client()
+    await one.send(c.upgrade("tight"))
+    up = await c.upstream()
+    await up.send(SWITCHED)
+    await one.until(lambda: 101 in one.http.interim, 6 * c.t)
+    one.is_tunnel = up.is_tunnel = True
+    c.zero()
+    return one, up
+
+
+@case("tunnel/not_read_by_the_upstream", cut(1, 1.3, **WANT), hand=True)
+async def _(c):
+    """The client pours, the upstream reads nothing and says nothing."""
+    one, _ = await switch_tight(c)
+    c.meanwhile(pour(one, 64_000_000))
+
+
+@case("tunnel/backpressure", lives(), heavy=True, hand=True)
+async def _(c):
+    """The client pours, the upstream takes a megabyte each 0.7 T, for 3.5 T, then all the rest."""
+    n = 8_000_000
+    one, up = await switch_tight(c)
+    c.meanwhile(pour(one, n))
+    async for _ in c.ticks(0.7, lasting=3.5):
+        taken = 0
+        while taken < 1_000_000:
+            taken += await up.sip(65536)
+    up.listen()
+    await up.until(lambda: len(up.plain) >= n, 6 * c.t)
+
+
+@case("tunnel/backpressure_of_the_client", lives(), heavy=True, hand=True)
+async def _(c):
+    """The upstream pours, the client takes a megabyte each 0.7 T, for 3.5 T, then all the rest."""
+    n = 8_000_000
+    one = await c.slow_reader()
+    await one.send(c.upgrade())
+    up = await c.upstream()
+    await up.send(SWITCHED)
+    while 101 not in one.http.interim:
+        await one.sip(4096)
+    one.is_tunnel = up.is_tunnel = True
+    c.meanwhile(pour(up, n))
+    async for _ in c.ticks(0.7, lasting=3.5):
+        taken = 0
+        while taken < 1_000_000:
+            taken += await one.sip(65536)
+    one.listen()
+    await one.until(lambda: len(one.plain) >= n, 6 * c.t)

@@ -98,6 +98,15 @@ async def _(c):
     await quietly(drip(c, up, bytes(100), every=0.1))
 
 
+@case("upstream_body/credit_then_slow", cut(1, 2.5, **WANT), heavy=True, hand=True)
+async def _(c):
+    """10 MB as fast as they are taken, then half of the minimum rate."""
+    _, up = await begin(c, sized(2 * FAST))
+    await pour(up, FAST)
+    c.zero()
+    await quietly(drip(c, up, bytes(1_000_000), every=0.1, size=int(0.05 * c.window)))
+
+
 @case("upstream_body/lawful_slow", lives(), hand=True)
 async def _(c):
     """1.5 of the minimum rate, steadily, for 4 T."""

@@ -4,7 +4,7 @@ import pathlib
 import re
 import signal
 
-from .process import Peer, PeerError, run_tool
+from .process import ONE_AT_A_TIME, Peer, PeerError, run_tool
 
 MODULES = pathlib.Path("/usr/lib/apache2/modules")
 WANTED = ("mpm_event", "env", "authz_core", "ssl", "socache_shmcb", "headers", "reqtimeout", "remoteip",
@@ -14,15 +14,16 @@ WANTED = ("mpm_event", "env", "authz_core", "ssl", "socache_shmcb", "headers", "
 class Apache(Peer):
     name, binary = "apache", "apache2"
     logs = ("log", "access")
-    reload_signal = signal.SIGUSR1
+    reload_signal, drain_signal = signal.SIGUSR1, signal.SIGWINCH
     patterns = (
         (r"AH01382|AH00574|AH10228|Request header read timeout|Request body read timeout", "client"),
         (r"request body read timeout|AH01095|AH02609", "client"),
         (r"AH01102|AH01110|AH01084|AH01114|AH00957|AH01097", "upstream"),
         (r"AH00938|AH00961|AH00926", "pool"))
     notes = ("mpm_event, mod_reqtimeout with `handshake`, `header` and `body` (with `MinRate`), `Timeout`, "
-             "`ProxyTimeout`, `SendBufferSize 32768`; `AcceptFilter none`, without which a silent client is "
-             "not even seen for half a minute. It counts whole seconds, so T is rounded up.")
+             "`ProxyTimeout`, `SendBufferSize 32768`, `GracefulShutdownTimeout` for its end; `AcceptFilter none`, "
+             "without which a silent client is not even seen for half a minute. It counts whole seconds, so "
+             "T is rounded up.")
 
     @classmethod
     def version(cls):
@@ -37,8 +38,9 @@ class Apache(Peer):
         places = "\n".join(
             f"    ProxyPass /{prefix}/ http://127.0.0.1:{port}/{prefix}/ retry=0 connectiontimeout={s} "
             f"timeout={s} disablereuse=On flushpackets=on upgrade=websocket"
-            + (f" max=1 acquire={t.ms}" if prefix in ("busy", "freed") else "")
+            + (f" max=1 acquire={t.ms}" if prefix in ONE_AT_A_TIME else "")
             for prefix, port in t.origin.items())
+        shutdown = f"GracefulShutdownTimeout {s}" if t.drains else ""
         host = f"""
     SSLEngine on
     SSLCertificateFile {t.certificate}
@@ -78,6 +80,7 @@ KeepAlive On
 KeepAliveTimeout {t.ms}ms
 MaxKeepAliveRequests 0
 ProxyTimeout {s}
+{shutdown}
 <VirtualHost 127.0.0.1:{self.port}>{host}
 </VirtualHost>
 <VirtualHost 127.0.0.1:{self.proxy_port}>

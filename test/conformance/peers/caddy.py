@@ -12,8 +12,8 @@ class Caddy(Peer):
     patterns = ((r"TLS handshake error.*i/o timeout", "client"),
                 (r'"status":504', "upstream"), (r'"status":408', "client"))
     notes = ("all four `timeouts` of its server, all of its transport's; `flush_interval -1`. "
-             "`read_body` and `write` bound a whole message, so lawful slow ones are cut; without them "
-             "the others are never cut.")
+             "`grace_period` for its end; `read_body` and `write` bound a whole message, so lawful slow ones are "
+             "cut; without them the others are never cut.")
 
     @classmethod
     def version(cls):
@@ -28,6 +28,7 @@ class Caddy(Peer):
     def configure(self):
         t = self.terms
         ms = f"{t.ms}ms"
+        grace = f"grace_period {ms}" if t.drains else ""
         places = "\n".join(f"""
     reverse_proxy /{prefix}/* 127.0.0.1:{port} {{
         flush_interval -1
@@ -44,6 +45,7 @@ class Caddy(Peer):
 {{
     admin 127.0.0.1:{self.admin_port}
     auto_https off
+    {grace}
     log {{
         output stderr
         level DEBUG

@@ -3,18 +3,18 @@
 import re
 import signal
 
-from .process import Peer, run_tool
+from .process import ONE_AT_A_TIME, Peer, run_tool
 
 
 class Haproxy(Peer):
     name = binary = "haproxy"
-    reload_signal = signal.SIGUSR2
+    reload_signal, drain_signal = signal.SIGUSR2, signal.SIGUSR1
     patterns = (
         (r"Timeout during SSL handshake|Timeout while waiting for|Timeout while reading PROXY", "client"),
         (r" ts=c", "client"), (r" ts=s", "upstream"), (r" ts=\wQ", "pool"))
     notes = ("every timeout T (`timeout client-hs` from 3.1 on, which know it), `retries 0`, "
-             "`option abortonclose`, `tune.sndbuf.*` 32768, without which it cuts slow but lawful readers "
-             "sooner.")
+             "`option abortonclose`, `hard-stop-after` for its end, `tune.sndbuf.*` 32768, without which it "
+             "cuts slow but lawful readers sooner.")
 
     @classmethod
     def version(cls):
@@ -27,8 +27,9 @@ class Haproxy(Peer):
         (self.folder / "both.pem").write_text(open(t.certificate).read() + open(t.key).read())
         backends = "".join(
             f"backend {prefix}\n    server s 127.0.0.1:{port}"
-            + (" maxconn 1\n" if prefix in ("busy", "freed") else "\n")
+            + (" maxconn 1\n" if prefix in ONE_AT_A_TIME else "\n")
             for prefix, port in t.origin.items())
+        stop = f"    hard-stop-after {t.ms}ms\n" if t.drains else ""
         uses = "".join(f"    use_backend {prefix} if {{ path_beg /{prefix}/ }}\n"
                        for prefix in t.origin)
         bind = f"ssl crt {self.folder}/both.pem alpn http/1.1 ssl-min-ver TLSv1.2 backlog 4096"
@@ -40,7 +41,7 @@ global
     log stdout format raw local0
     tune.sndbuf.client 32768
     tune.sndbuf.server 32768
-defaults
+{stop}defaults
     mode http
     log global
     log-format "%ci:%cp ts=%tsc status=%ST sent=%B Ta=%Ta %{{+Q}}r"

@@ -10,12 +10,12 @@ class Nginx(Peer):
     name = binary = "nginx"
     lacks = frozenset({"queue"})
     logs = ("log", "access")
-    reload_signal = signal.SIGHUP
+    reload_signal, drain_signal = signal.SIGHUP, signal.SIGQUIT
     patterns = ((r"client timed out", "client"), (r"upstream timed out", "upstream"))
     notes = ("every timeout T, `reset_timedout_connection on`, `lingering_close always`, bodies "
              "unbuffered both ways, and `sndbuf=32k`: with a send buffer as large as the system makes it, "
-             "and with `proxy_buffering on`, it cuts slow but lawful readers, too. A queue of requests for "
-             "an upstream is in the commercial edition only.")
+             "and with `proxy_buffering on`, it cuts slow but lawful readers, too; `worker_shutdown_timeout` for "
+             "its end. A queue of requests for an upstream is in the commercial edition only.")
 
     @classmethod
     def version(cls):
@@ -24,6 +24,7 @@ class Nginx(Peer):
     def configure(self):
         t = self.terms
         user = "user root;" if os.geteuid() == 0 else ""
+        shutdown = f"worker_shutdown_timeout {t.ms}ms;" if t.drains else ""
         places = "\n".join(f"        location /{prefix}/ {{ proxy_pass http://127.0.0.1:{port}; }}"
                            for prefix, port in t.origin.items())
         server = f"""
@@ -32,7 +33,7 @@ class Nginx(Peer):
         add_header X-Generation {self.generation} always;
 {places}"""
         (self.folder / "conf").write_text(f"""
-{user} worker_processes 1; daemon off; pid {self.folder}/pid; error_log stderr info;
+{user} {shutdown} worker_processes 1; daemon off; pid {self.folder}/pid; error_log stderr info;
 events {{ worker_connections 4096; }}
 http {{
     log_format case '$remote_addr:$remote_port status=$status sent=$bytes_sent '

@@ -13,6 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
+from origin import ONE_AT_A_TIME  # noqa: E402,F401  (for the peers)
 from testenv.ports import free_port  # noqa: E402  (ports that no other test has)
 
 sys.dont_write_bytecode = True
@@ -43,10 +44,11 @@ def hurry(pid):
 
 class Terms:
     """What every proxy is given: T for each timeout, a rate where it knows one, and where things are.
-    `live_s` is the T of this instance at the moment: a reload changes it."""
+    `live_s` is the T of this instance at the moment: a reload changes it. `drains`: its end is watched,
+    and has T, too. (Elsewhere it has none: some proxies would end old connections by it after a reload.)"""
 
     def __init__(self, timeout_s, window_bytes, origin_ports, certificate, key):
-        self.timeout_s, self.live_s = timeout_s, timeout_s
+        self.timeout_s, self.live_s, self.drains = timeout_s, timeout_s, False
         self.window_bytes = window_bytes
         self.origin = origin_ports
         self.certificate, self.key = certificate, key
@@ -73,6 +75,7 @@ class Peer:
     patterns = ()              # (regular expression, "client" | "upstream" | "pool")
     logs = ("log",)            # files in the folder
     reload_signal = None
+    drain_signal = signal.SIGTERM
     notes = ""                 # for the page: what is particular about its configuration
 
     def __init__(self, folder, terms):
@@ -131,6 +134,13 @@ class Peer:
         finally:
             connection.close()
 
+    def drain(self):
+        """Orders it to end, and to let what is under way finish, within T."""
+        self.process.send_signal(self.drain_signal)
+
+    def has_ended(self):
+        return self.process.poll() is not None
+
     def freeze(self):
         os.killpg(self.process.pid, signal.SIGSTOP)
 
@@ -168,6 +178,13 @@ class Peer:
         """Whom these lines blame for slowness."""
         return {party for line in lines for pattern, party in self.patterns
                 if re.search(pattern, line)}
+
+    def said(self, lines):
+        """The words by which these lines blame somebody."""
+        for line in lines:
+            for pattern, _ in self.patterns:
+                if found := re.search(pattern, line):
+                    yield found[0].strip()
 
     def expiries(self, lines):
         """The phase of each expiry that these lines tell of, where a proxy names them."""

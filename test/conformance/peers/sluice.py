@@ -6,7 +6,7 @@ import re
 import signal
 import urllib.request
 
-from .process import Peer, free_port, run_tool
+from .process import ONE_AT_A_TIME, Peer, free_port, run_tool
 
 ABSOLUTE = ("proxy_header", "first_byte", "tls_handshake", "request_start", "request_header", "keepalive",
             "upstream_queue", "upstream_connect", "upstream_header")
@@ -18,7 +18,7 @@ class Sluice(Peer):
     binary = None  # a path, set by `run`
     logs = ("log", "access")
     reload_signal = signal.SIGHUP
-    notes = "each phase T; `linger` idle T and total 2 T."
+    notes = "each phase T; `linger` idle T and total 2 T, and 64 MiB at most."
 
     @classmethod
     def version(cls):
@@ -40,10 +40,10 @@ class Sluice(Peer):
             deadlines[phase] = f"{{ {word}: {ms}, min_rate: {t.rate}B/s, window: {ms} }}"
         deadlines["tunnel"] = f"{{ idle: {ms} }}"
         deadlines["linger"] = f"{{ idle: {ms}, total: {2 * t.ms}ms, max_bytes: 64MiB }}"
-        deadlines["drain"] = "1s"
+        deadlines["drain"] = ms if t.drains else "1s"
         tls = f"{{ certificates: [{{ certificate: {t.certificate}, key: {t.key} }}] }}"
         endpoint = {prefix: f"{{ address: 127.0.0.1:{port}"
-                    + (", max_connections: 1 }" if prefix in ("busy", "freed") else " }")
+                    + (", max_connections: 1 }" if prefix in ONE_AT_A_TIME else " }")
                     for prefix, port in t.origin.items()}
         lines = [
             "workers: 1", "listeners:",
@@ -91,6 +91,9 @@ class Sluice(Peer):
 
     def expiries(self, lines):
         return [cause["phase"] for cause in self.causes(lines) if cause["error"] == "timeout"]
+
+    def said(self, lines):
+        return self.expiries(lines)
 
     def counted(self):
         found = re.findall(r'^sluice_deadline_expired_total\{phase="(\w+)"\} (\d+)', self.fetch("/metrics"),
