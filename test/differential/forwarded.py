@@ -14,6 +14,7 @@ import strict
 FIRST_ADDRESS = int(ipaddress.IPv4Address("127.1.0.0"))
 N_AT_ONCE = 24   # cases under way
 BATCH = 32       # forwarded requests that one origin is given on one connection
+REFUSED = 0.1   # of what sluice forwards, the share that a parser may find lawful, but not for it
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n"
 SENTINEL_REPORT = strict.digest(b"GET", b"/sentinel", b"")
 
@@ -39,11 +40,24 @@ class Outcome:
     failures: list = dataclasses.field(default_factory=list)
 
 
+def case_of(message, numbers):
+    """Whose request it is: sluice has written one address, and left nothing beside it."""
+    sources = message.all(b"x-forwarded-for")
+    try:
+        [source] = sources
+        number = int(ipaddress.IPv4Address(source.decode())) - FIRST_ADDRESS
+    except ValueError:
+        raise strict.Unlawful(f"X-Forwarded-For: {sources}") from None
+    if number not in numbers:
+        raise strict.Unlawful(f"X-Forwarded-For: {sources}, of no case")
+    return number
+
+
 class Recorder:
     """The application: keeps the exact bytes, reads them strictly, answers every request."""
 
-    def __init__(self, outcome):
-        self.outcome, self.forwarded = outcome, []
+    def __init__(self, outcome, numbers):
+        self.outcome, self.numbers, self.forwarded = outcome, numbers, []
 
     async def start(self):
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1024)
@@ -56,10 +70,12 @@ class Recorder:
             while block := await reader.read(1 << 16):
                 data += block
                 at = self.take(data, at, writer)
-        except ConnectionError:
+        except (ConnectionError, asyncio.CancelledError):  # or sluice kept it, and all is over
             pass
         except strict.Unlawful as error:
             self.outcome.failures.append(f"forwarded and unlawful: {error}\n    all of it: {data!r}")
+        except Exception as error:  # nobody else hears of it: sluice would make a 502 of it
+            self.outcome.failures.append(f"the recorder failed: {error!r}\n    all of it: {data!r}")
         finally:
             self.outcome.n_cut += at < len(data)
             writer.transport.abort()
@@ -71,8 +87,7 @@ class Recorder:
                 message = reader.request()
             except strict.Incomplete:
                 break
-            source = message.all(b"x-forwarded-for")[0].decode()
-            case = int(ipaddress.IPv4Address(source)) - FIRST_ADDRESS
+            case = case_of(message, self.numbers)
             self.forwarded.append(Forwarded(case, data[at:message.end], message))
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             at = message.end
@@ -143,11 +158,14 @@ async def compare(name, port, forwarded, outcome, patience):
 async def check(start_sluice, ports, seed, numbers, patience=1.0):
     """start_sluice(endpoint) -> (host, port). Returns the outcome."""
     outcome = Outcome(n_cases=len(numbers))
-    recorder = await Recorder(outcome).start()
+    recorder = await Recorder(outcome, numbers).start()
     proxy = start_sluice(f"127.0.0.1:{recorder.port}")
     await run_all(numbers, lambda number: send(proxy, number, grammar.requests(seed, number), outcome))
     recorder.server.close()
     outcome.n_forwarded = len(recorder.forwarded)
     await asyncio.gather(*(compare(name, port, recorder.forwarded, outcome, patience)
                            for name, port in ports.items()))
+    for name, n in outcome.refused.items():
+        if n > REFUSED * outcome.n_forwarded:
+            outcome.failures.append(f"{name} refuses {n} of {outcome.n_forwarded} requests: that compares nothing")
     return outcome

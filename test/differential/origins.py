@@ -102,8 +102,11 @@ class PythonServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass  # whoever is refused sees it
 
 
+NAMES = frozenset({"python", "node", "nginx", "apache"})
+
+
 class Origins:
-    """All of them, or those that are installed. `ports` maps names to ports."""
+    """All of them that are installed. `ports` maps names to ports; `missing` are the others."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -116,6 +119,10 @@ class Origins:
             self.nginx()
         if shutil.which("apache2"):
             self.apache()
+
+    @property
+    def missing(self):
+        return NAMES - set(self.ports)
 
     def python(self):
         server = PythonServer(("127.0.0.1", 0), Handler)
