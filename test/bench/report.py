@@ -6,15 +6,28 @@ import statistics
 from bars import best_peer, judge, ratios
 
 
-def number(x):
+def number(x, more=0):
     digits = 0 if abs(x) >= 1000 else 1 if abs(x) >= 100 else 2
-    return f"{x:,.{digits}f}"
+    return f"{x:,.{digits + more}f}"
 
 
-def spread(values):
-    """median (min-max), or the one figure."""
-    middle = number(statistics.median(values))
+def spread(values, more=0):
+    """median (min-max), or the one figure; `more` digits than usual."""
+    middle = number(statistics.median(values), more)
     return middle if len(values) == 1 else f"{middle} ({number(min(values))}-{number(max(values))})"
+
+
+def verdict_row(v, figures):
+    """How sluice stands to one bar; with a digit more where it would look equal."""
+    is_ratio = v.bar.kind == "ratio"
+    best = f"{v.best} {number(statistics.median(figures[v.best]))}" if v.best else "-"
+    looks_equal = number(statistics.median(v.values)) == number(v.bar.limit)
+    held, limit = spread(v.values, more=int(looks_equal)), number(v.bar.limit)
+    sign = "at least" if v.bar.kind == "least" else "at most"
+    return [v.line.title, best, f"{number(statistics.median(figures['sluice']))} {v.line.unit}",
+            f"{held} x the best peer" if is_ratio else held,
+            f"{sign} {limit}" if is_ratio else f"{sign} {limit} {v.line.unit}",
+            "met" if v.is_met else "MISSED"]
 
 
 def summary(values):
@@ -25,16 +38,7 @@ def summary(values):
 def bar_rows(lines, results):
     """The table of what is to be reached."""
     rows = [["work", "best peer", "sluice", "held against the bar", "bar", ""]]
-    for v in judge(lines, results):
-        figures = results[v.line.name]
-        best = f"{v.best} {number(statistics.median(figures[v.best]))}" if v.best else "-"
-        sign = "at least" if v.bar.kind == "least" else "at most"
-        unit = "x the best peer" if v.bar.kind == "ratio" else v.line.unit
-        rows.append([v.line.title, best,
-                     f"{number(statistics.median(figures['sluice']))} {v.line.unit}",
-                     f"{spread(v.values)} {unit if v.bar.kind == 'ratio' else ''}".strip(),
-                     f"{sign} {number(v.bar.limit)} {unit if v.bar.kind != 'ratio' else ''}".strip(),
-                     "met" if v.is_met else "MISSED"])
+    rows += [verdict_row(v, results[v.line.name]) for v in judge(lines, results)]
     return rows
 
 
