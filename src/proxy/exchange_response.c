@@ -8,6 +8,8 @@
 #include "expiry.h"
 #include "rewrite.h"
 
+#define TOO_MANY_FIELDS "The application's answer has too many header fields."
+
 /* ---- the response's way ---- */
 
 static void on_link_failed(void *owner, int err, const char *why)
@@ -60,9 +62,14 @@ static void pass_interim(struct sl_exchange *x, struct sl_head *head,
         sl_deadline_clear(&x->upstream_header);
         sl_meter_run(&x->request_body);
     }
-    if (x->head->minor == 0 || (!is_awaited && !x->stream->ops->has_room(x->stream)) ||
-        sl_rewrite_response(x, head) != 0)
+    if (x->head->minor == 0 || (!is_awaited && !x->stream->ops->has_room(x->stream)))
         return;
+    if (sl_rewrite_response(x, head) != 0) {
+        struct sl_cause bad = {SL_PHASE_UPSTREAM_HEADER, SL_SIDE_UPSTREAM, SL_ERR_INVALID};
+        if (is_awaited) /* a client that never hears of it would be charged for its body */
+            sl_exchange_fail(x, 502, TOO_MANY_FIELDS, &bad);
+        return;
+    }
     if (x->stream->ops->send_head(x->stream, head, framing) == 0 && !sl_exchange_is_over(x))
         x->stream->ops->note_phase(x->stream);
 }
@@ -93,7 +100,7 @@ static void on_link_head(void *owner, struct sl_head *head, const struct sl_fram
     if (!framing->is_persistent)
         x->is_link_spent = true;
     if (sl_rewrite_response(x, head) != 0) {
-        sl_exchange_fail(x, 502, "The application's answer has too many header fields.", &bad);
+        sl_exchange_fail(x, 502, TOO_MANY_FIELDS, &bad);
         return;
     }
     x->status = head->status;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * starved: each allocation of a whole life (accept, request with a body, response, reuse, reload)
- * fails in turn. Nothing crashes, nothing leaks, whoever is hurt sees a cut or an answer and never
- * waits for ever, and the next client is served.
+ * starved: each allocation of a whole life (accept, request with a body, response, reuse, reload,
+ * hints, refusals, access lines, drain) fails in turn. Nothing crashes, nothing leaks, whoever is
+ * hurt sees a cut or an answer and never waits for ever, and the next client is served.
  */
 #include "harness.h"
 
 #include "oom.h"
 
-#define OK_2 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define OK_2      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define EXPECTING "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
 
 static const struct sim_options plain = {0};
 
@@ -122,6 +123,73 @@ static void reload(struct sim *s)
     sim_settle(s);
 }
 
+/* The upstream wants the body, and then one that it does not. */
+static void expected(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, EXPECTING);
+    say_if_open(s, newest_up(s), "HTTP/1.1 100 Continue\r\n\r\n");
+    say_if_open(s, c, "hello");
+    say_if_open(s, newest_up(s), OK_2);
+    sim_ask(s, EXPECTING);
+    say_if_open(s, newest_up(s), "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void hinted(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, SIM_GET);
+    fake_wire_slow(c, true);
+    fake_wire_kernel(c, 10);
+    for (int i = 0; i < 3; i++)
+        say_if_open(s, newest_up(s), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    fake_wire_slow(c, false);
+    say_if_open(s, newest_up(s), OK_2);
+}
+
+/* Too large, which is told at once or in its midst; and the client goes on for a while. */
+static void refused_uploads(struct sim *s)
+{
+    struct fake_wire *c = sim_ask(s, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n");
+    say_if_open(s, c, "and so on");
+    sim_advance(s, 500);
+    say_if_open(s, c, "and on");
+    c = sim_ask(s, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "3\r\nyou\r\nfff\r\nand what is more");
+    say_if_open(s, c, "and more");
+    c = sim_ask(s, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nyou");
+    say_if_open(s, newest_up(s), "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+    say_if_open(s, c, "andmor");
+    fake_wire_fin(c);
+    sim_settle(s);
+}
+
+/* SIGTERM finds one in each state; who is served may finish. */
+static void drained(struct sim *s)
+{
+    sim_connect(s, NULL);
+    struct fake_wire *rests = sim_ask(s, SIM_GET);
+    say_if_open(s, newest_up(s), OK_2);
+    sim_ask(s, "GET / HTT");
+    fake_wire_close(rests);
+    sim_ask(s, SIM_GET);
+    struct fake_wire *u = newest_up(s);
+    sim_drain(s);
+    sim_settle(s);
+    say_if_open(s, u, OK_2);
+    sim_ask(s, SIM_GET); /* comes too late */
+}
+
+static void next_one_is_served(struct sim *s, const struct sim_options *options)
+{
+    size_t n_up = s->n_up;
+    struct fake_wire *c = sim_connect(s, NULL);
+
+    if (options->listener)
+        sim_say(s, c, "PROXY UNKNOWN\r\n");
+    sim_say(s, c, SIM_GET);
+    sim_say(s, sim_up(s, n_up + 1), OK_2);
+    assert_got(c, "\r\n\r\nok");
+}
+
 static void starve(void (*life)(struct sim *s), const struct sim_options *options)
 {
     unsigned n = 0;
@@ -137,14 +205,10 @@ static void starve(void (*life)(struct sim *s), const struct sim_options *option
         sim_advance(&s, 400000);
         if (sl_proxy_n_clients(s.proxy) != 0)
             fail_msg("allocation %u failed: somebody waits for ever", n);
-        /* The next one is served. */
-        size_t n_up = s.n_up;
-        struct fake_wire *c = sim_connect(&s, NULL);
-        if (options->listener)
-            sim_say(&s, c, "PROXY UNKNOWN\r\n");
-        sim_say(&s, c, SIM_GET);
-        sim_say(&s, sim_up(&s, n_up + 1), OK_2);
-        assert_got(c, "\r\n\r\nok");
+        if (life == drained)
+            assert_true(s.is_drained);
+        else
+            next_one_is_served(&s, options);
         sim_close(&s);
         if (n_seen < n)
             break;
@@ -197,6 +261,36 @@ static void every_allocation_of_a_reload_fails(void **state)
     starve(reload, &plain);
 }
 
+static void every_allocation_of_expectations_fails(void **state)
+{
+    starve(expected, &plain);
+}
+
+static void every_allocation_of_hints_fails(void **state)
+{
+    starve(hinted, &plain);
+}
+
+static void every_allocation_of_refused_uploads_fails(void **state)
+{
+    starve(refused_uploads, &(struct sim_options){.route = ", max_body: 10"});
+}
+
+static void every_allocation_of_a_drain_fails(void **state)
+{
+    starve(drained, &plain);
+}
+
+static void every_allocation_with_access_lines_fails(void **state)
+{
+    static void (*const lives[])(struct sim *) = {get, tunnel, refusals, retry, refused_uploads};
+
+    sim_has_access_log = true;
+    for (size_t i = 0; i < SL_N_ELEMENTS(lives); i++)
+        starve(lives[i], &(struct sim_options){.route = ", max_body: 10"});
+    sim_has_access_log = false;
+}
+
 /* The response of a client that was hurt is either whole, or an answer of ours, or visibly cut. */
 static void who_is_hurt_is_not_left_without_a_word(void **state)
 {
@@ -210,6 +304,22 @@ static void who_is_hurt_is_not_left_without_a_word(void **state)
         if (!fake_wire_is_closed(c) && !sim_got(c, "\r\n\r\nok") && !sim_got(c, "HTTP/1.1 50"))
             fail_msg("allocation %u failed: the client got %.*s", n, (int)sim_n_got(c),
                      fake_wire_received(c).ptr);
+        sim_close(&s);
+    }
+}
+
+/* Or it would wait with its body, and be charged for it. */
+static void who_waits_for_100_gets_it_or_is_told(void **state)
+{
+    for (unsigned n = 1; n < 60; n++) {
+        struct sim s;
+        sim_open(&s, &plain);
+        oom_fail_nth(n);
+        struct fake_wire *c = sim_ask(&s, EXPECTING);
+        say_if_open(&s, newest_up(&s), "HTTP/1.1 100 Continue\r\n\r\n");
+        oom_off();
+        if (!fake_wire_is_closed(c) && !sim_got(c, "HTTP/1.1 100") && !sim_got(c, "HTTP/1.1 50"))
+            fail_msg("allocation %u failed: the client waits, and got %zu bytes", n, sim_n_got(c));
         sim_close(&s);
     }
 }
@@ -299,7 +409,13 @@ int main(void)
         cmocka_unit_test(every_allocation_of_a_retry_fails),
         cmocka_unit_test(every_allocation_after_a_proxy_header_fails),
         cmocka_unit_test(every_allocation_of_a_reload_fails),
+        cmocka_unit_test(every_allocation_of_expectations_fails),
+        cmocka_unit_test(every_allocation_of_hints_fails),
+        cmocka_unit_test(every_allocation_of_refused_uploads_fails),
+        cmocka_unit_test(every_allocation_of_a_drain_fails),
+        cmocka_unit_test(every_allocation_with_access_lines_fails),
         cmocka_unit_test(who_is_hurt_is_not_left_without_a_word),
+        cmocka_unit_test(who_waits_for_100_gets_it_or_is_told),
         cmocka_unit_test(a_refusal_that_cannot_be_written_is_a_cut),
         cmocka_unit_test(without_its_head_nothing_of_a_request_goes),
         cmocka_unit_test(a_slot_that_could_not_be_used_goes_to_the_next),
