@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * storm: see storm.h. A move is one choice of sim_pick after another, so a storm is a function of
- * where its choices come from: a seed, or the bytes of a fuzzer.
+ * where its choices come from: a seed, or the bytes of a fuzzer (but for what TLS makes up).
  */
 #include "storm.h"
 
@@ -77,6 +77,20 @@ static bool is_client(const struct storm *st, const struct speaker *sp)
     return sp >= st->clients && sp < st->clients + STORM_CLIENTS;
 }
 
+/* What this client says are requests, and what it reads are responses. */
+static bool has_witness(const struct storm *st, const struct speaker *sp)
+{
+    return sp->tls || st->has_plain_clients;
+}
+
+static void read_over_tls(struct speaker *sp)
+{
+    while (tls_client_turn(sp->tls))
+        ;
+    witness_responses(&sp->witness, sl_span(sp->tls->got, sp->tls->n_got));
+    sp->tls->n_got = 0;
+}
+
 /* Everybody reads what has come, and forgets it. */
 static void read_all(struct storm *st, struct speaker *sp)
 {
@@ -86,17 +100,27 @@ static void read_all(struct storm *st, struct speaker *sp)
         witness_requests(&sp->witness, got);
         if (sp->witness.fault)
             fail_msg("an upstream reads: %s", sp->witness.fault);
-    } else if (st->has_plain_clients) {
+    } else if (sp->tls) {
+        read_over_tls(sp);
+        return; /* it forgets by itself */
+    } else if (has_witness(st, sp)) {
         witness_responses(&sp->witness, got);
     }
     fake_wire_forget(sp->wire);
 }
 
-static void say(struct storm *st, struct speaker *sp, struct sl_span bytes)
+/* False: not yet, or not any more. */
+static bool say(struct storm *st, struct speaker *sp, struct sl_span bytes)
 {
-    fake_wire_send(sp->wire, bytes);
-    if (is_client(st, sp) && st->has_plain_clients)
+    if (sp->tls && !sp->tls->is_open)
+        tls_client_turn(sp->tls);
+    if (sp->tls && !tls_client_write(sp->tls, bytes))
+        return false;
+    if (!sp->tls)
+        fake_wire_send(sp->wire, bytes);
+    if (is_client(st, sp) && has_witness(st, sp))
         witness_requests(&sp->witness, bytes);
+    return true;
 }
 
 /* ---- moves ---- */
@@ -131,7 +155,8 @@ static void speak(struct storm *st, struct speaker *sp, const char *const *texts
         if (sp->n_filler > 0) {
             k = sp->n_filler < n ? sp->n_filler : n;
             k = k < sizeof(filler) ? k : sizeof(filler);
-            say(st, sp, sl_span(filler, k));
+            if (!say(st, sp, sl_span(filler, k)))
+                return;
             sp->n_filler -= k;
         } else if (*sp->text == '@') {
             char *end;
@@ -141,7 +166,8 @@ static void speak(struct storm *st, struct speaker *sp, const char *const *texts
         } else {
             k = strcspn(sp->text, "@");
             k = k < n ? k : n;
-            say(st, sp, sl_span(sp->text, k));
+            if (!say(st, sp, sl_span(sp->text, k)))
+                return;
             sp->text += k;
         }
         n -= k;
@@ -156,7 +182,10 @@ static void babble(struct storm *st, struct speaker *sp)
 
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)pick(st, 256);
-    say(st, sp, sl_span(bytes, n));
+    if (sp->tls && pick(st, 2)) /* no record of its */
+        fake_wire_send(sp->wire, sl_span(bytes, n));
+    else
+        say(st, sp, sl_span(bytes, n));
 }
 
 static void do_anything(struct storm *st, struct speaker *sp, const char *const *texts,
@@ -204,6 +233,23 @@ static void do_anything(struct storm *st, struct speaker *sp, const char *const 
     read_all(st, sp);
 }
 
+static void leave(struct speaker *sp)
+{
+    if (sp->tls)
+        tls_client_free(sp->tls);
+    witness_free(&sp->witness);
+}
+
+static void come(struct storm *st, struct speaker *sp)
+{
+    leave(sp);
+    *sp = (struct speaker){.wire = fake_wire_accept(st->sim.listener, NULL)};
+    if (st->sim.tls_server && pick(st, 8)) {
+        sp->tls = &st->tls[sp - st->clients];
+        tls_client_init(sp->tls, sp->wire, pick(st, 2));
+    }
+}
+
 static struct speaker *live_up(struct storm *st)
 {
     for (size_t i = st->sim.n_up; i-- > 0;) {
@@ -227,8 +273,7 @@ void storm_move(struct storm *st)
         sp = &st->clients[pick(st, STORM_CLIENTS)];
         if (sp->wire && !fake_wire_is_closed(sp->wire) && pick(st, 30))
             break;
-        witness_free(&sp->witness);
-        *sp = (struct speaker){.wire = fake_wire_accept(s->listener, NULL)};
+        come(st, sp);
         break;
     case 3:
         s->answer = answers[pick(st, SL_N_ELEMENTS(answers))];
@@ -317,7 +362,7 @@ void storm_close(struct storm *st)
     for (size_t i = 0; i < STORM_CLIENTS; i++) {
         if (st->clients[i].wire)
             read_all(st, &st->clients[i]);
-        witness_free(&st->clients[i].witness);
+        leave(&st->clients[i]);
     }
     sim_close(&st->sim);
 }

@@ -2,13 +2,14 @@
 /*
  * storm: clients and upstreams that do anything at any time. They send lawful and unlawful bytes in
  * pieces of any size, stop reading, close, reset; the configuration changes; the loop is late; if
- * asked for, memory is short. After every turn the laws hold (harness.h); moreover, whatever was
- * said, upstreams read lawful requests and clients lawful responses, and nothing else (witness.h).
+ * asked for, memory is short, or most clients speak TLS. After every turn the laws hold
+ * (harness.h); moreover, whatever was said, upstreams read lawful requests and clients lawful
+ * responses, and nothing else (witness.h).
  */
 #ifndef SLUICE_TEST_SIM_STORM_H
 #define SLUICE_TEST_SIM_STORM_H
 
-#include "harness.h"
+#include "tls_client.h"
 #include "witness.h"
 
 #define STORM_CLIENTS 6
@@ -19,6 +20,7 @@ struct speaker {
     const char *text;
     size_t n_filler;
     struct witness witness; /* of all that is said to it, and of what a client says */
+    struct tls_client *tls; /* NULL: in clear */
 };
 
 struct storm {
@@ -26,6 +28,7 @@ struct storm {
     struct sim_chance chance;
     bool has_short_memory;  /* an allocation fails now and then */
     bool has_plain_clients; /* neither TLS nor PROXY headers: what they say are requests */
+    struct tls_client tls[STORM_CLIENTS];
     struct speaker clients[STORM_CLIENTS];
     struct speaker ups[SIM_MAX_WIRES];
 };

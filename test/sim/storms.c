@@ -72,7 +72,14 @@ static void after_any_storm_on_tls_everybody_is_gone_in_time(void **state)
 {
     struct sim_options o = storm_normal;
     o.is_tls = true;
-    run_storms(&o, false, 1000000, 100);
+    run_storms(&o, false, 1000000, 200);
+}
+
+static void after_any_storm_on_tls_without_memory_everybody_is_gone_in_time(void **state)
+{
+    struct sim_options o = storm_normal;
+    o.is_tls = true;
+    run_storms(&o, true, 4000000, 200);
 }
 
 int main(void)
@@ -83,6 +90,8 @@ int main(void)
                                   tell_seed),
         cmocka_unit_test_teardown(in_any_storm_nobody_waits_beside_a_free_slot, tell_seed),
         cmocka_unit_test_teardown(after_any_storm_on_tls_everybody_is_gone_in_time, tell_seed),
+        cmocka_unit_test_teardown(after_any_storm_on_tls_without_memory_everybody_is_gone_in_time,
+                                  tell_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

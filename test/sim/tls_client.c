@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <sluice/tls/server.h>
 
+#include "fake_private.h"
+
+const char *__lsan_default_suppressions(void);
+
+/* mbedTLS 3.6 loses the keys' contexts when it finds no memory in the middle of
+   mbedtls_ssl_tls13_compute_*_transform(). */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:mbedtls_ssl_tls13_compute_\n";
+}
+
 static int rng(void *unused, unsigned char *out, size_t n)
 {
     return sl_tls_random(out, n);
@@ -38,6 +49,7 @@ static int bio_receive(void *ctx, unsigned char *buf, size_t cap)
 
 void tls_client_init(struct tls_client *t, struct fake_wire *wire, bool is_tls12)
 {
+    fake_n_own++;
     memset(t, 0, sizeof(*t));
     t->wire = wire;
     mbedtls_ssl_config_init(&t->conf);
@@ -53,6 +65,7 @@ void tls_client_init(struct tls_client *t, struct fake_wire *wire, bool is_tls12
     assert_int_equal(mbedtls_ssl_setup(&t->ssl, &t->conf), 0);
     assert_int_equal(mbedtls_ssl_set_hostname(&t->ssl, "a.example"), 0);
     mbedtls_ssl_set_bio(&t->ssl, t, bio_send, bio_receive, NULL);
+    fake_n_own--;
 }
 
 void tls_client_free(struct tls_client *t)
@@ -82,18 +95,24 @@ static bool read_some(struct tls_client *t)
     return n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
 }
 
-bool tls_client_turn(struct tls_client *t)
+static bool shake_hands(struct tls_client *t)
 {
-    if (t->err || t->has_end)
-        return false;
-    if (t->is_open)
-        return read_some(t);
     int ret = mbedtls_ssl_handshake(&t->ssl);
     if (ret == 0)
         t->is_open = true;
     else if (ret != MBEDTLS_ERR_SSL_WANT_READ)
         t->err = ret;
     return ret == 0;
+}
+
+bool tls_client_turn(struct tls_client *t)
+{
+    if (t->err || t->has_end)
+        return false;
+    fake_n_own++;
+    bool did = t->is_open ? read_some(t) : shake_hands(t);
+    fake_n_own--;
+    return did;
 }
 
 void tls_client_settle(struct sim *s, struct tls_client *t)
@@ -109,14 +128,26 @@ void tls_client_settle(struct sim *s, struct tls_client *t)
     sim_settle(s);
 }
 
+bool tls_client_write(struct tls_client *t, struct sl_span bytes)
+{
+    int n = t->is_open && !t->err;
+
+    fake_n_own++;
+    while (bytes.len > 0 && n > 0) {
+        n = mbedtls_ssl_write(&t->ssl, (const unsigned char *)bytes.ptr,
+                              bytes.len < 16384 ? bytes.len : 16384);
+        if (n > 0)
+            bytes = sl_span_skip(bytes, (size_t)n);
+        else
+            t->err = n;
+    }
+    fake_n_own--;
+    return bytes.len == 0;
+}
+
 void tls_client_say(struct sim *s, struct tls_client *t, struct sl_span bytes)
 {
-    while (bytes.len > 0) {
-        int n = mbedtls_ssl_write(&t->ssl, (const unsigned char *)bytes.ptr,
-                                  bytes.len < 16384 ? bytes.len : 16384);
-        assert_true(n > 0);
-        bytes = sl_span_skip(bytes, (size_t)n);
-    }
+    assert_true(tls_client_write(t, bytes));
     tls_client_settle(s, t);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls_client: mbedTLS's own client at the far end of a wire.
+ * tls_client: mbedTLS's own client at the far end of a wire. What it allocates is never made to
+ * fail (fake_n_own).
  */
 #ifndef SLUICE_TEST_SIM_TLS_CLIENT_H
 #define SLUICE_TEST_SIM_TLS_CLIENT_H
@@ -27,6 +28,8 @@ bool tls_client_turn(struct tls_client *t);
 /* Turns and settles until nothing happens any more. */
 void tls_client_settle(struct sim *s, struct tls_client *t);
 void tls_client_say(struct sim *s, struct tls_client *t, struct sl_span bytes);
+/* The same without a turn. False: the connection does not bear it any more. */
+bool tls_client_write(struct tls_client *t, struct sl_span bytes);
 bool tls_client_has(const struct tls_client *t, const char *text);
 
 #endif
