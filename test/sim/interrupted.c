@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * interrupted: after each turn of an exchange a peer closes, half-closes, resets or vanishes, so
- * that whatever was under way is cancelled there; with events in time, and late. Nobody waits for
- * ever, nothing is left, no part of a response ends like a whole, and the next one is served.
+ * interrupted: after each turn of an exchange a peer closes, half-closes, resets or vanishes, or we
+ * ourselves stop, drain or reload, so that whatever was under way is cancelled there, or not; with
+ * events in time, and late. Nobody waits for ever, nothing is left, no part of a response ends like
+ * a whole, who may finish does, and the next one is served.
  */
 #include "harness.h"
 
@@ -106,6 +107,19 @@ static void assert_visibly_cut(const struct stage *st, unsigned n_turns)
                  (int)sim_n_got(st->client), fake_wire_received(st->client).ptr);
 }
 
+static void open_stage(struct sim *s, struct stage *st, unsigned n_turns, unsigned n_late)
+{
+    sim_open(s, &(struct sim_options){0});
+    s->play = play;
+    s->play_ctx = st;
+    fake_late(s->loop, n_late);
+    fake_pieces(s->loop, 7);
+    st->client = fake_wire_accept(s->listener, NULL);
+    fake_wire_send(st->client, sl_span_str(st->script->request));
+    for (unsigned i = 0; i < n_turns; i++)
+        fake_turn(s->loop);
+}
+
 /* Returns whether there were so many turns. */
 static bool interrupted_after(const struct script *script, bool is_client, enum how how,
                               unsigned n_turns, unsigned n_late)
@@ -114,15 +128,7 @@ static bool interrupted_after(const struct script *script, bool is_client, enum 
     struct stage st = {.script = script};
 
     st.is_never_whole = !is_client && how == RESET && script->has_upstream_close;
-    sim_open(&s, &(struct sim_options){0});
-    s.play = play;
-    s.play_ctx = &st;
-    fake_late(s.loop, n_late);
-    fake_pieces(s.loop, 7);
-    st.client = fake_wire_accept(s.listener, NULL);
-    fake_wire_send(st.client, sl_span_str(script->request));
-    for (unsigned i = 0; i < n_turns; i++)
-        fake_turn(s.loop);
+    open_stage(&s, &st, n_turns, n_late);
     struct fake_wire *wire = is_client ? st.client : s.n_up ? s.up[0] : NULL;
     if (wire && !fake_wire_is_closed(wire))
         interrupt(wire, how);
@@ -148,6 +154,66 @@ static void interrupt_everywhere(bool is_client)
                     ;
 }
 
+/* ---- by ourselves ---- */
+
+enum what { STOP, DRAIN, RELOAD, N_WHATS };
+
+static bool is_whole(const struct stage *st)
+{
+    const char *last = strstr(st->script->response, "\r\n\r\n") + 4;
+
+    if (strstr(st->script->response, CHUNKED))
+        return sim_got(st->client, "\r\n0\r\n\r\n");
+    if (st->script->end)
+        return sim_got(st->client, st->script->end);
+    return sim_got(st->client, last);
+}
+
+/* Before sluice knew of a request a drain may close; whose request has come is served. */
+static void assert_finished(const struct sim *s, const struct stage *st, enum what what,
+                            unsigned n_turns)
+{
+    bool has_begun = s->n_up > 0;
+
+    if ((has_begun || what == RELOAD) && !is_whole(st))
+        fail_msg("%s: after %u turns: of the answer came only: %.*s", st->script->name, n_turns,
+                 (int)sim_n_got(st->client), fake_wire_received(st->client).ptr);
+}
+
+static bool ended_after(const struct script *script, enum what what, unsigned n_turns,
+                        unsigned n_late)
+{
+    struct sim s;
+    struct stage st = {.script = script};
+
+    open_stage(&s, &st, n_turns, n_late);
+    if (what == DRAIN)
+        sim_drain(&s);
+    if (what == RELOAD)
+        sim_reload(&s, &(struct sim_options){0});
+    if (what != STOP) {
+        sim_settle(&s);
+        assert_finished(&s, &st, what, n_turns);
+        sim_advance(&s, 4000000);
+        assert_int_equal(sl_proxy_n_clients(s.proxy), 0);
+        assert_int_equal(sl_loop_n_shells(s.loop), 1); /* the listener */
+        assert_int_equal(s.is_drained, what == DRAIN);
+    }
+    if (what == RELOAD)
+        next_one_is_served(&s);
+    sim_close(&s); /* stops, and nothing is left */
+    return n_turns < 120;
+}
+
+static void we_may_stop_drain_and_reload_after_every_turn(void **state)
+{
+    for (size_t i = 0; i < SL_N_ELEMENTS(scripts); i++)
+        for (enum what what = STOP; what < N_WHATS; what++)
+            for (unsigned n_late = 0; n_late <= 3; n_late += 3)
+                for (unsigned n = 0; ended_after(&scripts[i], what, n, n_late); n++)
+                    ;
+}
+
 static void a_client_may_go_after_every_turn(void **state)
 {
     interrupt_everywhere(true);
@@ -163,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_may_go_after_every_turn),
         cmocka_unit_test(an_upstream_may_go_after_every_turn),
+        cmocka_unit_test(we_may_stop_drain_and_reload_after_every_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
