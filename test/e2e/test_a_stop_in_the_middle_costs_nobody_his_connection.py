@@ -18,17 +18,17 @@ SHORT = {"first_byte": "500ms", "tls_handshake": "500ms", "request_start": "500m
 
 @pytest.fixture
 def stuttering(sluice, upstream):
-    """start(act): `act` runs in a thread while sluice stops and goes on."""
+    """start(act): `act(proxy, is_begun, is_over)` runs in a thread while sluice stops and goes on, until is_over."""
     def start(act, n_stops=4):
         # (Under load a client of Python's needs more than its half second now and then, and would rightly be cut.)
         short = SHORT if wait.PATIENCE == 1 else {}
         proxy = sluice(upstream(tunnel.serve_or_switch, keeps_bytes=False), deadlines=short or {"upstream_idle": "200ms"})
         n_fds = faults.fresh_baseline(proxy)
-        failures, is_begun = [], threading.Event()
+        failures, is_begun, is_over = [], threading.Event(), threading.Event()
 
         def run():
             try:
-                act(proxy, is_begun)
+                act(proxy, is_begun, is_over)
             except (Exception, message.Cut) as error:
                 failures.append(error)
 
@@ -37,20 +37,24 @@ def stuttering(sluice, upstream):
         is_begun.wait(10)
         for _ in range(n_stops):
             proxy.freeze()
+            is_alive = thread.is_alive()
             s.sleep(STOP)
             proxy.thaw()
+            assert is_alive or failures, "nobody was there to be hurt"
             s.sleep(0.05)
+        is_over.set()
         thread.join(30)
         assert not thread.is_alive()
         assert not failures, failures[0]
+        proxy.nothing_expired()
         faults.unharmed(proxy, n_fds)
     return start
 
 
 def test_handshakes(stuttering):
-    def act(proxy, is_begun):
+    def act(proxy, is_begun, is_over):
         is_begun.set()
-        for _ in range(12):
+        while not is_over.is_set():
             with proxy.client(tls=client.context(proxy.certs.ca)) as one:
                 assert one.get("/bytes/1").status == 200
     stuttering(act)
@@ -80,10 +84,10 @@ def test_a_handshake_that_is_being_worked_on(sluice, upstream, version):
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_an_upload(stuttering, framing):
-    data = u.pattern(40_000_000)
+    data = u.pattern(10_000_000)
+    want = u.pattern_hash(len(data))
 
-    def act(proxy, is_begun):
-        one = proxy.client()
+    def upload(one, is_begun):
         one.request("PUT", "/hash", f"Content-Length: {len(data)}" if framing == "length"
                     else "Transfer-Encoding: chunked")
         is_begun.set()
@@ -92,25 +96,34 @@ def test_an_upload(stuttering, framing):
             one.send(block if framing == "length" else message.chunk(block))
         if framing == "chunked":
             one.send(message.LAST_CHUNK)
-        assert u.pattern_hash(len(data)) in one.response().body.decode()
+        assert want in one.response().body.decode()
+
+    def act(proxy, is_begun, is_over):
+        one = proxy.client()
+        while not is_over.is_set():
+            upload(one, is_begun)
     stuttering(act)
 
 
 @pytest.mark.parametrize("framing", ["bytes", "chunked"])
 def test_a_download(stuttering, framing):
-    def act(proxy, is_begun):
+    want = u.pattern(10_000_000)
+
+    def act(proxy, is_begun, is_over):
         one = proxy.client(rcvbuf=65536)
-        one.request("GET", f"/{framing}/40000000")
-        is_begun.set()
-        assert one.response().body == u.BLOCK * (40_000_000 // len(u.BLOCK)) + u.BLOCK[:40_000_000 % len(u.BLOCK)]
+        while not is_over.is_set():
+            one.request("GET", f"/{framing}/{len(want)}")
+            is_begun.set()
+            assert one.response().body == want
     stuttering(act)
 
 
 def test_a_tunnel(stuttering):
-    def act(proxy, is_begun):
-        one = tunnel.switch(proxy.client())
+    def act(proxy, is_begun, is_over):
+        one, n = tunnel.switch(proxy.client()), 0
         is_begun.set()
-        for n in range(1, 60):
+        while not is_over.is_set():
+            n = 1 + n % 60
             one.send(u.pattern(n * 1000))
             assert tunnel.read(one, n * 1000) == u.pattern(n * 1000)
             s.sleep(0.03)

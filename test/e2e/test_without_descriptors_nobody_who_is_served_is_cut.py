@@ -59,4 +59,13 @@ def test_while_there_are_none_it_does_not_spin(sluice, upstream):
     assert keeper.is_open()
     for one in crowd:
         one.close()
-    wait.until(lambda: s.listens(proxy.status_port))
+
+    def is_ready():
+        try:
+            return proxy.fetch("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    wait.until(is_ready, 20, "the status endpoint to answer again")
+    assert keeper.get("/bytes/1").status == 200
+    assert proxy.client().get("/bytes/1").status == 200
