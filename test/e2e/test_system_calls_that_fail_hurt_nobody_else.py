@@ -126,10 +126,12 @@ def test_every_one_is_short(faulty, call, n_bytes):
     faults.unharmed(proxy, n_fds)
 
 
+@pytest.mark.limit(120)
 def test_each_allocation_in_turn(faulty):
     proxy, made, app, n_fds = faulty()
     if s.sanitizer():
         pytest.skip("a sanitizer has its own allocator")
+    n_hurt = 0
     for skip in range(2000):
         made.arm("allocate", errno.ENOMEM, skip=skip)
         seen = list(life(proxy))
@@ -138,7 +140,12 @@ def test_each_allocation_in_turn(faulty):
         assert all(status in (200, 502, 503, 504, None) for status in seen), (skip, seen)
         if not n_failed:
             break
+        n_hurt += seen != [200, 200, 200]
+        assert list(life(proxy)) == [200, 200, 200], f"after allocation {skip}: the next one is hurt, too"
+    else:
+        raise AssertionError("so many allocations?")
     assert skip > 3, "no allocation failed"
+    assert n_hurt, "nobody noticed anything"
     faults.unharmed(proxy, n_fds)
 
 
