@@ -209,6 +209,23 @@ int sl_framing_of_request(const struct sl_head *head, struct sl_framing *out_fra
     return err;
 }
 
+/*
+ * A 101 names the protocol that follows (RFC 9110 7.8, 15.2.2), and has neither a body nor what
+ * announces one (RFC 9110 8.6, RFC 9112 6.1): where does the new protocol begin else? There are
+ * servers that send `Content-Length: 0`; that has one reading.
+ */
+static int check_switch(const struct sl_head *head, const struct sl_framing *f, bool is_chunked,
+                        struct sl_refusal *out_refusal)
+{
+    if (is_chunked || f->content_length)
+        return refuse(out_refusal, 502, "switch_with_body",
+                      "It switched protocols and announced a body.");
+    if (!is_upgrade(head))
+        return refuse(out_refusal, 502, "switch_to_nothing",
+                      "It switched protocols without saying to which.");
+    return 0;
+}
+
 int sl_framing_of_response(const struct sl_head *head, enum sl_method request_method,
                            struct sl_framing *out_framing, struct sl_refusal *out_refusal)
 {
@@ -220,6 +237,8 @@ int sl_framing_of_response(const struct sl_head *head, enum sl_method request_me
     }
     f.is_persistent = is_persistent(head);
     f.is_upgrade = head->status == 101;
+    if (f.is_upgrade && check_switch(head, &f, is_chunked, out_refusal))
+        return SL_ERR_INVALID;
     /* RFC 9112 6.3, rules 1, 4, 6 and 8. Rule 2 (CONNECT) cannot occur. */
     if (request_method == SL_METHOD_HEAD || head->status < 200 || head->status == 204 ||
         head->status == 304) {

@@ -23,7 +23,8 @@
  *   body beyond max_body                   | 413; link reset             | cut; link reset
  *   client gone, or its request truncated  | link reset, nothing said    | link reset, nothing said
  *   101 where an upgrade was asked for     | tunnel until both sides end, or its deadline
- *   101 where none was asked for           | 502                         |
+ *   101 where none was asked for, or to a  | 502                         |
+ *     protocol that was not offered        |                             |
  */
 /* clang-format on */
 /*

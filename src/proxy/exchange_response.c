@@ -8,6 +8,7 @@
 #include "expiry.h"
 #include "rewrite.h"
 
+#define MAX_PROTOCOLS 8 /* that a switch leads to; each is looked for among those offered */
 #define TOO_MANY_FIELDS "The application's answer has too many header fields."
 
 /* ---- the response's way ---- */
@@ -32,6 +33,25 @@ static void on_link_failed(void *owner, int err, const char *why)
     sl_str_init(&s, text, sizeof(text));
     sl_str_addf(&s, "The application's answer cannot be used: %s.", why);
     sl_exchange_fail(x, 502, text, &cause);
+}
+
+/* A server must not switch to what the client did not offer (RFC 9110 7.8): the two would speak
+   different protocols. Some name above it the HTTP/1.1 that is spoken anyway (RFC 2817 3.3). */
+static bool is_offered(const struct sl_head *request, const struct sl_head *response)
+{
+    const struct sl_field *f = NULL;
+    size_t n = 0, n_offered = 0;
+
+    while ((f = sl_head_find(response, SL_FIELD_UPGRADE, f))) {
+        struct sl_span rest = sl_head_value(response, f), protocol;
+        while (sl_list_next(&rest, &protocol)) {
+            bool is_one = sl_head_lists(request, SL_FIELD_UPGRADE, protocol);
+            n_offered += is_one;
+            if (++n > MAX_PROTOCOLS || !(is_one || sl_span_ieq(protocol, SL_SPAN("HTTP/1.1"))))
+                return false;
+        }
+    }
+    return n_offered > 0;
 }
 
 static void open_tunnel(struct sl_exchange *x)
@@ -85,9 +105,13 @@ static void on_link_head(void *owner, struct sl_head *head, const struct sl_fram
         pass_interim(x, head, framing);
         return;
     }
-    if (is_switch && !x->is_upgrade) {
+    if (is_switch && !(x->is_upgrade && is_offered(x->head, head))) {
         x->is_link_spent = true;
-        sl_exchange_fail(x, 502, "The application switched protocols without being asked.", &bad);
+        sl_exchange_fail(x, 502,
+                         x->is_upgrade
+                             ? "The application switched to a protocol that was not offered."
+                             : "The application switched protocols without being asked.",
+                         &bad);
         return;
     }
     x->header_ms = sl_loop_now_ms(x->proxy->loop);

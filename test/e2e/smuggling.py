@@ -5,7 +5,8 @@ research: HTTP Desync Attacks (2019), HTTP Request Smuggling in 2020, Browser-Po
 chunks (2024, 2025), HTTP/1.1 Must Die (2025).
 
 REFUSED and BAD_CHUNKS are requests of which the application sees nothing, or no end. FORWARDED are requests that pass:
-as one message each, written anew. REFUSED_RESPONSES and PASSED_RESPONSES are the same for what an application sends.
+as one message each, written anew. REFUSED_RESPONSES and PASSED_RESPONSES are the same for what an application sends,
+REFUSED_SWITCHES for its 101.
 """
 import dataclasses
 
@@ -451,6 +452,44 @@ REFUSED_RESPONSES = {
     "100_with_chunks": b"HTTP/1.1 100 Continue\r\n" + CHUNKS_5 + HELLO_5,
     "bad_103": b"HTTP/1.1 103 Early Hints\r\nX : y\r\n\r\n" + HELLO_5,
     "an_endless_1xx": b"HTTP/1.1 103 Early Hints\r\nLink: " + b"y" * 40000,
+}
+
+
+def switched(fields=b"Connection: upgrade\r\nUpgrade: websocket\r\n", version=b"1.1"):
+    return b"HTTP/" + version + b" 101 Switching Protocols\r\n" + fields + b"\r\n" + EVIL
+
+
+UPGRADE = H + b"Connection: upgrade\r\nUpgrade: websocket, chat/2\r\n"
+# What was asked, and a switch to it that is none (RFC 9110 sections 7.8, 8.6 and 15.2, RFC 9112 section 6.1).
+REFUSED_SWITCHES = {
+    "to_nothing": (get(fields=UPGRADE), switched(b"")),
+    "to_an_empty_list": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade:\r\n")),
+    "upgrade_not_nominated": (get(fields=UPGRADE), switched(b"Upgrade: websocket\r\n")),
+    "upgrade_nominated_and_not_there": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\n")),
+    "to_another_protocol": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: irc\r\n")),
+    "to_another_version": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: chat/1\r\n")),
+    "to_a_longer_name": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websockets\r\n")),
+    "to_one_more": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket, irc\r\n")),
+    "to_one_more_in_a_field_of_its_own": (
+        get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: irc\r\n")),
+    "to_http": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: HTTP/1.1\r\n")),
+    "to_h2c": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: h2c\r\n")),
+    "with_length": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket\r\n" + length(EVIL))),
+    "with_two_lengths": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+                                                       b"Content-Length: 0\r\nContent-Length: 0\r\n")),
+    "with_chunks": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket\r\n" + CHUNKED)),
+    "with_unknown_coding": (get(fields=UPGRADE), switched(b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+                                                          b"Transfer-Encoding: gzip\r\n")),
+    "in_1_0": (get(fields=UPGRADE), switched(version=b"1.0")),
+    "behind_100": (get(fields=UPGRADE), b"HTTP/1.1 100 Continue\r\n\r\n" + switched(b"")),
+    "to_a_client_of_1_0": (get(b"GET / HTTP/1.0", UPGRADE), switched()),
+    "to_head_and_nothing": (get(b"HEAD / HTTP/1.1", UPGRADE), switched(b"")),
+    "to_head_with_length": (get(b"HEAD / HTTP/1.1", UPGRADE),
+                            switched(b"Connection: upgrade\r\nUpgrade: websocket\r\n" + length(EVIL))),
+    "to_a_request_with_a_body": (get(b"POST / HTTP/1.1", UPGRADE + length(SMUGGLED), SMUGGLED), switched()),
+    "to_a_request_that_does_not_nominate_it": (get(fields=H + b"Upgrade: websocket\r\n"), switched()),
+    "to_a_request_that_only_nominates_it": (get(fields=H + b"Connection: upgrade\r\n"), switched()),
+    "to_a_request_that_asks_for_h2c": (get(fields=H + b"Connection: upgrade\r\nUpgrade: h2c, websocket\r\n"), switched()),
 }
 
 

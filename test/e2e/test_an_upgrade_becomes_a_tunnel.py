@@ -76,6 +76,32 @@ def test_refused(sluice, upstream):
     assert len(app.connections) == 1
 
 
+@pytest.mark.parametrize("method, offered, fields", [
+    ("GET", "websocket", "Upgrade: WebSocket"),
+    ("GET", "chat/1, chat/2, irc", "Upgrade: chat/2"),
+    ("GET", "chat/1, irc", "Upgrade: irc\r\nUpgrade: Chat/1"),
+    ("OPTIONS", "TLS/1.2, TLS/1.1", "Upgrade: TLS/1.2,HTTP/1.1"),
+    ("GET", "websocket", "Upgrade: websocket\r\nContent-Length: 0"),
+    ("HEAD", "websocket", "Upgrade: websocket"),
+], ids=["case", "one_of_several", "several", "http_above_tls", "length_0", "head"])
+def test_to_what_was_offered(sluice, upstream, method, offered, fields):
+    def script(connection):
+        connection.head()
+        connection.send(f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{fields}\r\n\r\n".encode())
+        assert connection.read(4) == b"ping"
+        connection.send(b"pong")
+
+    one = sluice(upstream(script)).client()
+    one.request(method, "/", "Connection: Upgrade", f"Upgrade: {offered}")
+    head = one.reader.response_head()
+    assert head.status == 101 and not head.has("Content-Length")
+    assert head.get("Connection") == "upgrade"
+    assert [f"Upgrade: {value}" for value in head.all("Upgrade")] == \
+        [line for line in fields.split("\r\n") if line.startswith("Upgrade")]
+    one.send("ping")
+    assert tunnel.read(one, 4) == b"pong"
+
+
 def test_not_asked_for(sluice, upstream):
     """A 101 to a request that asked for none is a fault of the upstream."""
     def script(connection):

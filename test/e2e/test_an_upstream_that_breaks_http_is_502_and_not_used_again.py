@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smuggling import REFUSED_RESPONSES
+from smuggling import REFUSED_RESPONSES, REFUSED_SWITCHES
 from testenv import message, wait
 
 
@@ -28,6 +28,34 @@ def test_502(sluice, upstream, what):
     assert "http_protocol_error" in response.get("Proxy-Status")
     assert one.get("/good").body == b"good"
     assert len(app.connections) == 2
+
+
+@pytest.mark.parametrize("what", REFUSED_SWITCHES)
+def test_a_switch_that_is_none(sluice, upstream, what):
+    """Nothing of what follows reaches the client, and no other client either."""
+    asked, answer = REFUSED_SWITCHES[what]
+
+    def script(connection):
+        request = connection.request()
+        if request.target == "/":
+            connection.send(answer)
+            connection.wait_end()
+        else:
+            connection.respond(body=b"good")
+
+    app = upstream(script)
+    proxy = sluice(app)
+    one = proxy.client()
+    one.send(asked)
+    response = one.response(asked.split()[0].decode())
+    assert response.status == 502
+    assert "http_protocol_error" in response.get("Proxy-Status")
+    assert proxy.client().get("/good").body == b"good"
+    wait.until(lambda: app.connections[0].ended, what="the connection to be dropped")
+    assert len(app.connections) == 2
+    one.has_ended()
+    assert not one.reader.buffer
+    assert proxy.metrics().get("sluice_tunnels_total") == 0
 
 
 def test_bytes_after_the_response(sluice, upstream):

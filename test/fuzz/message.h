@@ -106,6 +106,8 @@ static void check_round_trip(enum sl_parser_kind kind, enum sl_method method, st
         enc.coding = SL_CODING_LENGTH;
     else if (f->body == SL_BODY_CHUNKED)
         enc.coding = SL_CODING_CHUNKED;
+    if (f->is_upgrade)
+        enc.connection = "upgrade";
     struct sl_span target = sl_head_target(h);
     struct sl_target parts = {0};
     if (h->is_request) {
@@ -136,6 +138,7 @@ static void check_round_trip(enum sl_parser_kind kind, enum sl_method method, st
     check_same_head(h, sl_parser_head(again));
     LAW(sl_parser_framing(again)->body == f->body);
     LAW(sl_parser_framing(again)->content_length == f->content_length);
+    LAW(sl_parser_framing(again)->is_upgrade == f->is_upgrade);
     sl_parser_free(&again);
 }
 

@@ -732,6 +732,51 @@ static void a_tunnel_that_is_reset_on_one_side_is_reset_on_the_other(void **stat
     }
 }
 
+/* RFC 9110 7.8: to what was offered, whatever its case; HTTP/1.1 may stand above it. */
+static void a_switch_leads_to_nothing_that_was_not_offered(void **state)
+{
+    static const struct {
+        const char *offers, *grants;
+        bool is_lawful;
+    } rows[] = {
+        {"websocket", "WebSocket", true},
+        {"a, b/1", "b/1", true},
+        {"a, b/1", "b/1, a", true},
+        {"a\r\nUpgrade: b", "b\r\nUpgrade: a", true},
+        {"TLS/1.2", "TLS/1.2,HTTP/1.1", true},
+        {"a, b, c", "a, b, c, a, b, c, a, b", true},
+        {"a, b, c", "a, b, c, a, b, c, a, b, c", false}, /* too many */
+        {"a, b/1", "b/2", false},
+        {"a, b/1", "b", false},
+        {"a", "a, b", false},
+        {"a", "a\r\nUpgrade: b", false},
+        {"a", "", false},
+        {"a", ",", false},
+        {"a", "HTTP/1.1", false},
+        {"a", "h2c", false},
+        {"websocket", "websockets", false},
+    };
+
+    for (size_t i = 0; i < SL_N_ELEMENTS(rows); i++) {
+        char text[200];
+        struct sim s;
+        sim_open(&s, &plain);
+        snprintf(text, sizeof(text),
+                 "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: %s\r\n\r\n",
+                 rows[i].offers);
+        struct fake_wire *c = sim_ask(&s, text);
+        struct fake_wire *u = sim_up(&s, 1);
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: %s\r\n\r\nraw", rows[i].grants);
+        sim_say(&s, u, text);
+        assert_got(c, rows[i].is_lawful ? "HTTP/1.1 101 " : "HTTP/1.1 502 ");
+        assert_int_equal(sim_got(c, "raw"), rows[i].is_lawful);
+        assert_int_equal(sim_count(&s, SL_COUNT_TUNNELS), rows[i].is_lawful);
+        assert_int_equal(fake_wire_is_closed(u), !rows[i].is_lawful);
+        sim_close(&s);
+    }
+}
+
 static void an_upgrade_that_is_refused_is_an_ordinary_response(void **state)
 {
     struct sim s;
@@ -786,6 +831,7 @@ int main(void)
         cmocka_unit_test(a_tunnel_whose_both_sides_ended_still_delivers_what_it_has),
         cmocka_unit_test(a_tunnel_of_which_one_side_ended_is_not_cut_while_the_other_takes),
         cmocka_unit_test(a_tunnel_that_is_reset_on_one_side_is_reset_on_the_other),
+        cmocka_unit_test(a_switch_leads_to_nothing_that_was_not_offered),
         cmocka_unit_test(an_upgrade_that_is_refused_is_an_ordinary_response),
     };
     sim_has_access_log = true;

@@ -38,7 +38,9 @@ struct sl_refusal {
  */
 int sl_framing_of_request(const struct sl_head *head, struct sl_framing *out_framing,
                           struct sl_refusal *out_refusal);
-/* Of the response to a request with this method. 0, or SL_ERR_INVALID with *out_refusal filled. */
+/* Of the response to a request with this method. 0, or SL_ERR_INVALID with *out_refusal filled:
+   also for a 101 that names no protocol or announces a body. Whether the request offered that
+   protocol is its owner's question. */
 int sl_framing_of_response(const struct sl_head *head, enum sl_method request_method,
                            struct sl_framing *out_framing, struct sl_refusal *out_refusal);
 

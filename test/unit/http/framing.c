@@ -74,9 +74,10 @@ static void check(const struct row *row)
     sl_head_fini(&h);
 }
 
-#define HOST "Host: x"
-#define CL   "Content-Length: "
-#define TE   "Transfer-Encoding: "
+#define HOST    "Host: x"
+#define CL      "Content-Length: "
+#define TE      "Transfer-Encoding: "
+#define UPGRADE "Upgrade: a", "Connection: upgrade"
 
 static void test_requests(void **state)
 {
@@ -204,6 +205,17 @@ static void test_responses(void **state)
          1,
          {"Upgrade: websocket", "Connection: upgrade"},
          "none persistent upgrade"},
+        {"GET", NULL, 101, 1, {UPGRADE, CL "0"}, "none 0 persistent upgrade"},
+        {"HEAD", NULL, 101, 1, {UPGRADE}, "none persistent upgrade"},
+        {"GET", NULL, 101, 1, {UPGRADE, CL "5"}, "502 switch_with_body"},
+        {"HEAD", NULL, 101, 1, {UPGRADE, CL "5"}, "502 switch_with_body"},
+        {"GET", NULL, 101, 1, {UPGRADE, TE "chunked"}, "502 switch_with_body"},
+        {"GET", NULL, 101, 1, {UPGRADE, TE "gzip"}, "502 unknown_coding"},
+        {"GET", NULL, 101, 1, {NULL}, "502 switch_to_nothing"},
+        {"GET", NULL, 101, 1, {"Upgrade: a"}, "502 switch_to_nothing"},
+        {"GET", NULL, 101, 1, {"Upgrade: a", "Connection: close"}, "502 switch_to_nothing"},
+        {"GET", NULL, 101, 1, {"Connection: upgrade"}, "502 switch_to_nothing"},
+        {"GET", NULL, 101, 0, {UPGRADE}, "502 switch_to_nothing"},
         {"GET", NULL, 200, 1, {"Upgrade: websocket", "Connection: upgrade"}, "eof"},
         {"POST", NULL, 205, 1, {CL "5"}, "length 5 persistent"},
 

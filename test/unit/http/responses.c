@@ -100,7 +100,7 @@ static const struct vector lawful[] = {
             "[Upgrade=websocket][Connection=Upgrade]\nE \n"},
     {.name = "101 without fields",
      .in = BYTES("HTTP/1.1 101 S\r\n\r\nxyz"),
-     .log = "H 101 S 1.1 none persistent upgrade \nE \n"},
+     .log = "! 502 switch_to_nothing\n"},
     {.name = "Upgrade in another response is no upgrade",
      .in = BYTES(
          "HTTP/1.1 200 OK\r\nUpgrade: h2\r\nConnection: upgrade\r\nContent-Length: 1\r\n\r\nx"),
