@@ -139,7 +139,9 @@ static int check_signature(const struct work *w, const uint8_t *point, const uin
         err = SL_CRYPTO_FAILED;
     if (!err) {
         int is_good = ECDSA_do_verify(hash, (int)n_hash_bytes, sig, w->key);
-        err = is_good == 1 ? SL_CRYPTO_OK : is_good == 0 ? SL_CRYPTO_FORGED : SL_CRYPTO_FAILED;
+        /* Whose sum is infinite fits nothing (FIPS 186-5 6.4.2), and is reported as an error. */
+        bool is_forged = is_good == 0 || ERR_GET_REASON(ERR_peek_error()) == EC_R_POINT_AT_INFINITY;
+        err = is_good == 1 ? SL_CRYPTO_OK : is_forged ? SL_CRYPTO_FORGED : SL_CRYPTO_FAILED;
     }
     EC_POINT_free(public);
     return err;

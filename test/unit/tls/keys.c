@@ -135,6 +135,23 @@ static void ecdsa_verifies_a_known_signature(void **state)
     ec_close(&ec);
 }
 
+/* Who has the key can choose r so that e G + r Q is infinite: r = -e / d. */
+static void ecdsa_refuses_an_infinite_sum(void **state)
+{
+    for (size_t i = 0; i < SL_N_ELEMENTS(signing); i++) {
+        struct ec ec;
+        ec_open(&ec, signing[i]);
+        assert_int_equal(mbedtls_mpi_read_binary(&ec.t, ec.hash, 32), 0);
+        assert_int_equal(mbedtls_mpi_inv_mod(&ec.r, &ec.d, &ec.group.N), 0);
+        assert_int_equal(mbedtls_mpi_mul_mpi(&ec.r, &ec.r, &ec.t), 0);
+        assert_int_equal(mbedtls_mpi_mod_mpi(&ec.r, &ec.r, &ec.group.N), 0);
+        assert_int_equal(mbedtls_mpi_sub_mpi(&ec.r, &ec.group.N, &ec.r), 0);
+        assert_int_equal(mbedtls_mpi_lset(&ec.s, 1), 0);
+        assert_int_equal(verify(&ec, &ec.r, &ec.s, 32), MBEDTLS_ERR_ECP_VERIFY_FAILED);
+        ec_close(&ec);
+    }
+}
+
 /* 0, n, n + 1, -1, and far too many bits. */
 static void out_of_range(const struct ec *ec, size_t i, mbedtls_mpi *out)
 {
@@ -623,6 +640,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ecdsa_signs_on_every_curve),
         cmocka_unit_test(ecdsa_verifies_a_known_signature),
+        cmocka_unit_test(ecdsa_refuses_an_infinite_sum),
         cmocka_unit_test(ecdsa_refuses_numbers_out_of_range),
         cmocka_unit_test(bad_points_are_refused),
         cmocka_unit_test(ecdsa_refuses_groups_that_cannot_sign),
