@@ -12,7 +12,8 @@
  *
  * The file of the key is zeroised as soon as it was parsed; the parsed key with the
  * last reference: a session may outlive the configuration under which its identity was loaded.
- * An identity is read-only once made, and shared by all threads: mbedTLS locks an RSA key itself.
+ * An identity is read-only once made, and shared by all threads. What changes in an RSA key while
+ * it is used is guarded there: by tls/crypto/rsa_alt.c, or by a lock of the system's mbedTLS.
  */
 #include "identity.h"
 
