@@ -16,18 +16,36 @@
 #include <fcntl.h>
 #include <link.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum call { ACCEPT, SOCKET, CONNECT, READ, WRITE, ALLOCATE, N_CALLS };
+enum call {
+    ACCEPT,
+    SOCKET,
+    CONNECT,
+    READ,
+    WRITE,
+    ALLOCATE,
+    RECV,
+    EPOLL_CTL,
+    SETSOCKOPT,
+    GETSOCKOPT,
+    IOCTL,
+    TIMERFD_SETTIME, /* of any descriptor */
+    N_CALLS
+};
 
 struct fault {
     int32_t error;  /* errno; 0: nothing is armed. READ, WRITE: negative: at most so many bytes */
@@ -206,6 +224,52 @@ ssize_t writev(int fd, const struct iovec *parts, int n_parts)
     struct iovec first = parts[0];
     first.iov_len = first.iov_len < most ? first.iov_len : most;
     return real(fd, &first, 1);
+}
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags)
+{
+    REAL(ssize_t, recv, int, void *, size_t, int);
+    return fails(RECV, fd, NULL) ? -1 : real(fd, bytes, n, flags);
+}
+
+int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    REAL(int, epoll_ctl, int, int, int, struct epoll_event *);
+    return fails(EPOLL_CTL, fd, NULL) ? -1 : real(epoll, what, fd, event);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t n)
+{
+    REAL(int, setsockopt, int, int, int, const void *, socklen_t);
+    return fails(SETSOCKOPT, fd, NULL) ? -1 : real(fd, level, name, value, n);
+}
+
+int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict n)
+{
+    REAL(int, getsockopt, int, int, int, void *, socklen_t *);
+    return fails(GETSOCKOPT, fd, NULL) ? -1 : real(fd, level, name, value, n);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    REAL(int, ioctl, int, unsigned long, void *);
+    va_list arguments;
+
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return fails(IOCTL, fd, NULL) ? -1 : real(fd, request, argument);
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *at, struct itimerspec *before)
+{
+    REAL(int, timerfd_settime, int, int, const struct itimerspec *, struct itimerspec *);
+    struct fault *f = &control->faults[TIMERFD_SETTIME];
+    if (f->error && strikes(f)) {
+        errno = f->error;
+        return -1;
+    }
+    return real(fd, flags, at, before);
 }
 
 /* ---- memory ---- */

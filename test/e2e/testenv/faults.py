@@ -13,7 +13,8 @@ import pytest
 from . import message, sluice as sluice_module, wait
 
 SOURCE = pathlib.Path(__file__).with_name("faults.c")
-CALLS = ("accept", "socket", "connect", "read", "write", "allocate")
+CALLS = ("accept", "socket", "connect", "read", "write", "allocate",
+         "recv", "epoll_ctl", "setsockopt", "getsockopt", "ioctl", "timerfd_settime")
 FAULT = struct.Struct("8i")  # as struct fault: error, n_skip, n_left, every, port, n_seen, n_failed
 CLOCKS = struct.Struct("2q")
 FOR_EVER = 2**31 - 1
