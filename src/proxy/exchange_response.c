@@ -8,7 +8,7 @@
 #include "expiry.h"
 #include "rewrite.h"
 
-#define MAX_PROTOCOLS 8 /* that a switch leads to; each is looked for among those offered */
+#define MAX_PROTOCOLS   8 /* that a switch leads to; each is looked for among those offered */
 #define TOO_MANY_FIELDS "The application's answer has too many header fields."
 
 /* ---- the response's way ---- */
