@@ -4,7 +4,9 @@ other makes share it. test/differential/run does the same with any number of the
 import asyncio
 import contextlib
 import pathlib
+import socketserver
 import sys
+import threading
 
 import pytest
 
@@ -88,6 +90,23 @@ def test_a_request_with_two_lengths_is_found_or_refused_by_each_of_them(others):
     one = as_forwarded(LENGTH % len(body) + b"Transfer-Encoding: chunked\r\n\r\n" + body, body)
     who, outcome = who_objects(others, one)
     assert who and who | {name for name, n in outcome.refused.items() if n} == origins.NAMES
+
+
+class Refuser(socketserver.StreamRequestHandler):
+    """Understands nothing."""
+
+    def handle(self):
+        self.rfile.readline()
+        self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def test_a_parser_that_refuses_everything_is_no_parser(sluice):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refuser) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ports = {"refuser": server.server_address[1]}
+        outcome = asyncio.run(forwarded.check(starter(sluice), ports, SEED, range(40)))
+        server.shutdown()
+    assert len(outcome.failures) == 1 and "refuser refuses" in outcome.failures[0]
 
 
 @pytest.mark.parametrize("raw, expected", [
