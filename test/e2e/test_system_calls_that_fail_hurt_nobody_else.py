@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from testenv import faults, message, sluice as s, upstream as u
+from testenv import faults, sluice as s, upstream as u
 
 
 @pytest.fixture
@@ -78,16 +78,10 @@ def test_accept(faulty, error):
     made.arm("accept", getattr(errno, error), n=20, port=proxy.port)
     # The kernel has accepted whom sluice cannot; who waits is served when it goes again.
     crowd = [proxy.connect() for _ in range(10)]
-    n_served = 0
     for one in crowd:
-        try:
-            n_served += one.handshake().get("/bytes/10").status == 200
-        except (OSError, ssl.SSLError, message.Cut, AssertionError):
-            pass  # of some a failed accept costs the connection
+        assert one.handshake().get("/bytes/10").status == 200
     assert made.n_failed("accept") == 20
     made.disarm()
-    if error not in ("EMFILE", "ENFILE"):  # then sluice closes those it cannot have, rather than let them wait
-        assert n_served == 10
     assert list(life(proxy)) == [200, 200, 200]
     faults.unharmed(proxy, n_fds)
 
