@@ -20,10 +20,11 @@
  * looked at. A reload of the server may close a connection that rests while a request is on its way
  * to it: that request is sent again on a new connection (RFC 9112 section 9.3.1) and counted as
  * `retried`. SIGUSR1 says that a reload begins, SIGUSR2 that it is in force. Excused is only a
- * request that began after SIGUSR1, on a connection that had rested, without a byte of an answer,
- * and only until 2 s after SIGUSR2; and we are careful: before a connection is asked again it is
- * looked at, and who was told `Connection: close` asks no more. Any other end is `lost`, any other
- * answer `wrong`, and what happened first is kept in `first`. A handshake that fails is `failed`.
+ * request that began between SIGUSR1 and 2 s after SIGUSR2, on a connection that had rested,
+ * without a byte of an answer, and that ended soon; and we are careful: before a connection is
+ * asked again it is looked at, and who was told `Connection: close` asks no more. Any other end is
+ * `lost`, any other answer `wrong`, and what happened first is kept in `first`. A handshake that
+ * fails is `failed`.
  *
  * Each second, and at its end, it prints one line of JSON. It ends by close_notify on all.
  *
@@ -51,6 +52,7 @@
 #define HEAD_BYTES 1024
 #define PERIOD     251 /* of the bytes of an answer */
 #define RELOAD_S   2   /* so long after it is in force a reload may close what rests */
+#define NOTICE_S   10  /* so long may it take us to see an end: thousands end at once */
 
 enum state { CLOSED, SHAKING, RESTING, ASKED };
 
@@ -77,7 +79,7 @@ static struct {
     int n_open, n_up; /* sockets; finished handshakes */
     unsigned long n_asked, n_answered, n_retried, n_lost, n_wrong, n_handshakes, n_resumed,
         n_failed, n_bytes;
-    char first[200];
+    char first[300];
 } h;
 
 static volatile sig_atomic_t is_over, is_reloading;
@@ -117,8 +119,12 @@ static double now(void)
 static void note(const char *what, const struct slot *s)
 {
     if (!h.first[0])
-        snprintf(h.first, sizeof(h.first), "%s: state %d, %u of %u bytes, errno %d", what,
-                 (int)s->state, s->at, s->n_body, errno);
+        snprintf(
+            h.first, sizeof(h.first),
+            "%s: state %d, %u of %u bytes, errno %d, %s; asked %.3f s ago, a reload began %.3f "
+            "s ago and was in force %.3f s ago",
+            what, (int)s->state, s->at, s->n_body, errno, s->has_rested ? "had rested" : "was new",
+            now() - s->asked_at, now() - reload_began, now() - reload_in_force);
 }
 
 /* ---- one connection ---- */
@@ -149,7 +155,8 @@ static void keep_session(struct slot *s)
 static bool is_excused(const struct slot *s)
 {
     return s->n_head == 0 && s->has_rested && s->asked_at >= reload_began &&
-           (is_reloading || now() < reload_in_force + RELOAD_S);
+           (is_reloading || s->asked_at < reload_in_force + RELOAD_S) &&
+           now() < s->asked_at + NOTICE_S;
 }
 
 /* The server closed, or something broke. */
