@@ -310,6 +310,17 @@ static bool is_finished_by_last_look(struct sl_client *c)
     return false;
 }
 
+/* The turn in which thousands rest no longer is long: a request that has come since its poll is in
+   time (law 3). What has come is read by the next poll, so once is enough. */
+static bool has_come_meanwhile(struct sl_client *c)
+{
+    if (c->state != SL_CLIENT_IDLE || c->is_reprieved || !sl_tcp_is_stale(c->channel.tcp))
+        return false;
+    c->is_reprieved = true;
+    sl_deadline_arm(&c->deadline, SL_PHASE_KEEPALIVE, 1);
+    return true;
+}
+
 static void on_deadline(struct sl_deadline *d)
 {
     struct sl_client *c = sl_container_of(d, struct sl_client, deadline);
@@ -319,7 +330,7 @@ static void on_deadline(struct sl_deadline *d)
 
     if (phase == SL_PHASE_TLS_HANDSHAKE && is_finished_by_last_look(c))
         return;
-    if (sl_client_is_undelivered(c))
+    if (sl_client_is_undelivered(c) || has_come_meanwhile(c))
         return;
     if (c->state == SL_CLIENT_IDLE && c->is_closing) { /* retired */
         sl_client_close(c, SL_CHANNEL_CLEAN, NULL);

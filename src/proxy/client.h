@@ -82,6 +82,7 @@ struct sl_client {
     bool has_tls;
     bool has_tls_report;    /* its handshake has succeeded */
     bool is_handshake_over; /* counted */
+    bool is_reprieved;      /* its rest was over once already */
 };
 
 /* See sl_proxy_accept. */

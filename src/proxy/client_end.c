@@ -305,6 +305,7 @@ void sl_client_rest(struct sl_client *c)
     else
         sl_shelf_give(&c->proxy->shelf, &c->parser);
     c->state = SL_CLIENT_IDLE;
+    c->is_reprieved = false;
     if (is_delivered(c) && !sl_channel_is_full(&c->channel)) {
         sl_client_await_keepalive(c);
     } else {

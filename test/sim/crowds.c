@@ -241,6 +241,35 @@ static void after_a_reload_a_request_that_was_on_its_way_is_served(void **state)
     sim_close(&s);
 }
 
+/* The rests of many end in one turn, which is long; here it does not see what has come. */
+static void a_request_that_comes_while_rests_are_ended_is_served(void **state)
+{
+    for (int is_retired = 0; is_retired < 2; is_retired++) {
+        for (int n_turns = 0; n_turns < 2; n_turns++) {
+            struct sim s;
+            sim_open(&s, &before);
+            struct fake_wire *c = sim_ask(&s, SIM_GET);
+            sim_say(&s, sim_up(&s, 1), OK_2);
+            fake_wire_forget(c);
+            if (is_retired)
+                sim_reload(&s, &after);
+            sim_advance(&s, is_retired ? 99 : 8999);
+            if (n_turns)
+                fake_turn(s.loop);
+            fake_late(s.loop, 2);
+            fake_wire_send(c, SL_SPAN(SIM_GET));
+            fake_stall(s.loop, 1);
+            sim_settle(&s);
+            fake_late(s.loop, 0);
+            sim_settle(&s);
+            sim_say(&s, sim_up(&s, is_retired ? 2 : 1), OK_2);
+            assert_got(c, "\r\n\r\nok");
+            assert_int_equal(sim_expired_all(&s), 0);
+            sim_close(&s);
+        }
+    }
+}
+
 static void drain_closes_who_has_not_begun_and_lets_finish_who_has(void **state)
 {
     struct sim s;
@@ -310,6 +339,7 @@ int main(void)
         cmocka_unit_test(many_reloads_leave_nothing_behind),
         cmocka_unit_test(a_tunnel_survives_a_reload),
         cmocka_unit_test(after_a_reload_a_request_that_was_on_its_way_is_served),
+        cmocka_unit_test(a_request_that_comes_while_rests_are_ended_is_served),
         cmocka_unit_test(drain_closes_who_has_not_begun_and_lets_finish_who_has),
         cmocka_unit_test(drain_with_nobody_is_over_at_once),
         cmocka_unit_test(a_free_in_the_middle_of_everything_leaves_nothing),
