@@ -470,8 +470,8 @@ size_t sl_tcp_room_bytes(const struct sl_tcp *tcp)
         n_held = info[SK_MEMINFO_WMEM_ALLOC];
     n_held += tcp->out.n_bytes;
     size_t n_room = n_held < info[SK_MEMINFO_SNDBUF] ? info[SK_MEMINFO_SNDBUF] - n_held : 0;
-    return n_room /
-           2; /* what is around the bytes is counted, too: for small segments as much again */
+    /* What is around the bytes is counted, too: for small segments as much again. */
+    return n_room / 2;
 }
 
 struct sl_addr sl_tcp_peer(const struct sl_tcp *tcp)

@@ -91,32 +91,37 @@ static int check_input(const struct sl_rsa *rsa, const uint8_t *in)
     return err;
 }
 
-int sl_rsa_public(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)
+/* libcrypto's names for one of the two operations. */
+struct operation {
+    int (*init)(EVP_PKEY_CTX *);
+    int (*run)(EVP_PKEY_CTX *, unsigned char *, size_t *, const unsigned char *, size_t);
+    int err; /* when it does not succeed */
+};
+
+static int operate(struct sl_rsa *rsa, const struct operation *op, const uint8_t *in, uint8_t *out)
 {
     size_t n_out = rsa->n_bytes;
     int err = check_input(rsa, in);
     if (err)
         return err;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, rsa->key, NULL);
-    if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 ||
-        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
-        EVP_PKEY_encrypt(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes)
-        err = SL_CRYPTO_UNSUPPORTED; /* such as a large exponent of a large modulus */
+    if (!ctx || op->init(ctx) != 1 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
+        op->run(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes)
+        err = op->err;
     EVP_PKEY_CTX_free(ctx);
     return sl_crypto_done(err);
 }
 
+int sl_rsa_public(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)
+{
+    /* Not supported is such as a large exponent of a large modulus. */
+    static const struct operation op = {EVP_PKEY_encrypt_init, EVP_PKEY_encrypt,
+                                        SL_CRYPTO_UNSUPPORTED};
+    return operate(rsa, &op, in, out);
+}
+
 int sl_rsa_private(struct sl_rsa *rsa, const uint8_t *in, uint8_t *out)
 {
-    size_t n_out = rsa->n_bytes;
-    int err = check_input(rsa, in);
-    if (err)
-        return err;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, rsa->key, NULL);
-    if (!ctx || EVP_PKEY_sign_init(ctx) != 1 ||
-        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) != 1 ||
-        EVP_PKEY_sign(ctx, out, &n_out, in, rsa->n_bytes) != 1 || n_out != rsa->n_bytes)
-        err = SL_CRYPTO_FAILED;
-    EVP_PKEY_CTX_free(ctx);
-    return sl_crypto_done(err);
+    static const struct operation op = {EVP_PKEY_sign_init, EVP_PKEY_sign, SL_CRYPTO_FAILED};
+    return operate(rsa, &op, in, out);
 }

@@ -81,6 +81,19 @@ static struct sl_rsa *make(mbedtls_rsa_context *ctx)
     return there;
 }
 
+/* The backend's verdict as mbedTLS would give it. */
+static int told(int err, int failed)
+{
+    switch (err) {
+    case SL_CRYPTO_OK:
+        return 0;
+    case SL_CRYPTO_INVALID:
+        return failed + MBEDTLS_ERR_MPI_BAD_INPUT_DATA;
+    default:
+        return failed + MBEDTLS_ERR_MPI_ALLOC_FAILED;
+    }
+}
+
 int mbedtls_rsa_private(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsigned char *, size_t),
                         void *p_rng, const unsigned char *input, unsigned char *output)
 {
@@ -91,30 +104,17 @@ int mbedtls_rsa_private(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsigned 
         rsa = make(ctx);
     if (!rsa)
         return sl_stock_rsa_private(ctx, f_rng, p_rng, input, output);
-    switch (sl_rsa_private(rsa, input, output)) {
-    case SL_CRYPTO_OK:
-        return 0;
-    case SL_CRYPTO_INVALID:
-        return MBEDTLS_ERR_RSA_PRIVATE_FAILED + MBEDTLS_ERR_MPI_BAD_INPUT_DATA;
-    default:
-        return MBEDTLS_ERR_RSA_PRIVATE_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED;
-    }
+    return told(sl_rsa_private(rsa, input, output), MBEDTLS_ERR_RSA_PRIVATE_FAILED);
 }
 
 int mbedtls_rsa_public(mbedtls_rsa_context *ctx, const unsigned char *input, unsigned char *output)
 {
     struct sl_rsa *rsa = fast_key(ctx);
 
-    switch (rsa ? sl_rsa_public(rsa, input, output) : SL_CRYPTO_UNSUPPORTED) {
-    case SL_CRYPTO_OK:
-        return 0;
-    case SL_CRYPTO_UNSUPPORTED:
+    int err = rsa ? sl_rsa_public(rsa, input, output) : SL_CRYPTO_UNSUPPORTED;
+    if (err == SL_CRYPTO_UNSUPPORTED)
         return sl_stock_rsa_public(ctx, input, output);
-    case SL_CRYPTO_INVALID:
-        return MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_BAD_INPUT_DATA;
-    default:
-        return MBEDTLS_ERR_RSA_PUBLIC_FAILED + MBEDTLS_ERR_MPI_ALLOC_FAILED;
-    }
+    return told(err, MBEDTLS_ERR_RSA_PUBLIC_FAILED);
 }
 
 void mbedtls_rsa_free(mbedtls_rsa_context *ctx)

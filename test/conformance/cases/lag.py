@@ -3,7 +3,7 @@
 time, and is served; who was silent is cut soon after."""
 from case import case, cut, drip, lives
 from origin import OK
-from .before_request import PROXY_LINE
+from .before_request import PROXY_LINE, is_served
 from .early import refused_unread
 from .upstream_connect import served_when_freed
 from .upstream_write import the_rest, upload
@@ -17,13 +17,7 @@ async def _(c):
     one = await c.connect("proxy_port")
     await c.lab.stopped.wait()
     await c.sleep(0.3)
-    await one.raw_send(PROXY_LINE + one.begin_tls())
-    await c.lab.continued.wait()
-    while not one.is_secure:
-        await one.raw_send(await one.server_flight())
-    one.listen()
-    await one.send(c.head())
-    await c.ok(one)
+    await is_served(c, one, PROXY_LINE + one.begin_tls())
 
 
 @case("lag/first_byte", lives(), **LAG)
@@ -32,13 +26,7 @@ async def _(c):
     one = await c.connect()
     await c.lab.stopped.wait()
     await c.sleep(0.3)
-    await one.raw_send(one.begin_tls())
-    await c.lab.continued.wait()
-    while not one.is_secure:
-        await one.raw_send(await one.server_flight())
-    one.listen()
-    await one.send(c.head())
-    await c.ok(one)
+    await is_served(c, one, one.begin_tls())
 
 
 @case("lag/tls_handshake", lives(), **LAG)

@@ -5,16 +5,32 @@ from case import SWITCHED, case, cut, lives, pour
 WANT = {"by": "any", "blame": "", "phase": "tunnel"}
 
 
-async def switch(c):
+async def switch_unread(c, **target):
+    """A tunnel whose upstream reads nothing unasked."""
     one = await c.client()
-    await one.send(c.upgrade())
+    await one.send(c.upgrade(**target))
     up = await c.upstream()
     await up.send(SWITCHED)
     await one.until(lambda: 101 in one.http.interim, 6 * c.t)
     one.is_tunnel = up.is_tunnel = True
-    up.listen()
     c.zero()
     return one, up
+
+
+async def switch(c):
+    one, up = await switch_unread(c)
+    up.listen()
+    return one, up
+
+
+async def sips(c, side, n):
+    """Takes a megabyte each 0.7 T, for 3.5 T, then the rest of n bytes at once."""
+    async for _ in c.ticks(0.7, lasting=3.5):
+        taken = 0
+        while taken < 1_000_000:
+            taken += await side.sip(65536)
+    side.listen()
+    await side.until(lambda: len(side.plain) >= n, 6 * c.t)
 
 
 @case("tunnel/silent", cut(**WANT), hand=True)
@@ -77,22 +93,10 @@ async def _(c):
     c.meanwhile(pour())
 
 
-async def switch_tight(c):
-    """A client, and an upstream whose kernel takes next to nothing and that reads nothing unasked."""
-    one = await c.client()
-    await one.send(c.upgrade("tight"))
-    up = await c.upstream()
-    await up.send(SWITCHED)
-    await one.until(lambda: 101 in one.http.interim, 6 * c.t)
-    one.is_tunnel = up.is_tunnel = True
-    c.zero()
-    return one, up
-
-
 @case("tunnel/not_read_by_the_upstream", cut(1, 1.3, **WANT), hand=True)
 async def _(c):
     """The client pours, the upstream reads nothing and says nothing."""
-    one, _ = await switch_tight(c)
+    one, _ = await switch_unread(c, prefix="tight")
     c.meanwhile(pour(one, 64_000_000))
 
 
@@ -100,14 +104,9 @@ async def _(c):
 async def _(c):
     """The client pours, the upstream takes a megabyte each 0.7 T, for 3.5 T, then all the rest."""
     n = 8_000_000
-    one, up = await switch_tight(c)
+    one, up = await switch_unread(c, prefix="tight")
     c.meanwhile(pour(one, n))
-    async for _ in c.ticks(0.7, lasting=3.5):
-        taken = 0
-        while taken < 1_000_000:
-            taken += await up.sip(65536)
-    up.listen()
-    await up.until(lambda: len(up.plain) >= n, 6 * c.t)
+    await sips(c, up, n)
 
 
 @case("tunnel/backpressure_of_the_client", lives(), heavy=True, hand=True)
@@ -122,9 +121,4 @@ async def _(c):
         await one.sip(4096)
     one.is_tunnel = up.is_tunnel = True
     c.meanwhile(pour(up, n))
-    async for _ in c.ticks(0.7, lasting=3.5):
-        taken = 0
-        while taken < 1_000_000:
-            taken += await one.sip(65536)
-    one.listen()
-    await one.until(lambda: len(one.plain) >= n, 6 * c.t)
+    await sips(c, one, n)
