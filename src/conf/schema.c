@@ -3,7 +3,8 @@
  * schema: the table itself, see schema.h. Pure data: tables of the smaller things first, the whole
  * file last. The phases are made from the X-macro of phase.h, so a phase cannot be forgotten here.
  *
- * Defaults are written as an operator would write them and go through the same reader.
+ * Defaults are written as an operator would write them and go through the same reader. Long,
+ * because every key has its lines here, and nowhere else.
  */
 #include <sluice/base/err.h>
 #include "schema.h"

@@ -2,7 +2,7 @@
 /*
  * The phases of an exchange and after it: who is silent is cut at the limit, who trickles is cut by
  * the rate, who is slow but lawful is not cut for hours; and only the party that holds the ball is
- * charged.
+ * charged. Long, as the table of phases is: a few tests for each of its rows.
  */
 #include "harness.h"
 

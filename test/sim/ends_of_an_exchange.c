@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Every row of the table in exchange.c: how an exchange may end, while its response is awaited and
- * while it flows, and what both sides see of it.
+ * while it flows, and what both sides see of it. Long, as that table is.
  */
 #include "harness.h"
 

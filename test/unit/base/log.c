@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logger with files, full disks, pipes that nobody reads, and rotation; the error log. */
+/* The logger with files, full disks, pipes that nobody reads, and rotation; the error log. Long,
+   because lines, files and what may befall them are one noun, with one set-up. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

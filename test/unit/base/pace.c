@@ -2,6 +2,7 @@
 /*
  * The minimum pace. Tables for the plain cases; for the laws, random traffic judged by brute force:
  * who moves his due in every window is never cut, who does not is cut in time, and not before.
+ * Long, because the judge by brute force belongs beside what it judges.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * requests: what must pass and what must be refused, with the status and the name of the rule.
- * Three tables: lawful requests, heads that are refused, chunked bodies that are refused.
+ * Long, because it is hardly more than three tables: lawful requests, heads that are refused,
+ * chunked bodies that are refused.
  */
 #include "runs.h"
 #include "vectors.h"

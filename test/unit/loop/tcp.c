@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tcp: how sockets behave towards their owners. Compiled twice: against libuv and real sockets, and
- * against the loop of the simulations, which must behave the same.
+ * against the loop of the simulations, which must behave the same. Long, because both must see all
+ * of it: one small test for each sentence of tcp.h.
  */
 #include "world.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * keys: ECDSA, ECDH and RSA as mbedTLS and PSA offer them, whoever computes them: known answers,
- * and the keys, points and signatures that must be refused.
+ * and the keys, points and signatures that must be refused. Long, because of the numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,8 @@
 /*
  * records: the record layer of an established session, whoever does it: our own code next to an
  * accelerated mbedTLS, or mbedTLS itself. Every suite, every length, every place to cut; what is
- * not application data; numbers and their end; and what a session that rests costs.
+ * not application data; numbers and their end; and what a session that rests costs. Long, because
+ * all of it shares one pair of peers and its tables.
  */
 #include <malloc.h>
 #include <pthread.h>
