@@ -317,6 +317,16 @@ static const struct sl_field upstream[] = {
      .preset = "forward",
      .help = "`reject` for applications that do not understand chunked requests: the client is "
              "answered 411."},
+    {.key = "fail_timeout",
+     .type = SL_TYPE_DURATION,
+     IN(sl_upstream_config, fail_timeout_ms),
+     .min = 1,
+     .max = HOUR_MS,
+     .special = "off",
+     .special_value = 0,
+     .preset = "10s",
+     .help = "How long an endpoint to which no connection could be made is passed over while "
+             "there are others. After it one request tries it."},
     {.key = "keepalive",
      .type = SL_TYPE_BOOL,
      IN(sl_upstream_config, has_keepalive),

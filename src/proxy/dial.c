@@ -64,6 +64,12 @@ static void note_failure(struct sl_dial *d, struct sl_endpoint *e, int err)
     sl_endpoint_leave_addr(e, d->to);
 }
 
+/* Or is it we who lack something? */
+static bool is_of_the_endpoint(int err)
+{
+    return err != SL_ERR_MEMORY && err != SL_ERR_NO_FDS;
+}
+
 /* Connects to what is left of the endpoint's addresses. False: none of them will do. */
 static bool connect_to(struct sl_dial *d, struct sl_endpoint *e)
 {
@@ -79,6 +85,8 @@ static bool connect_to(struct sl_dial *d, struct sl_endpoint *e)
         }
         note_failure(d, e, err);
     }
+    if (is_of_the_endpoint(d->last.err))
+        sl_endpoint_fails(e);
     return false;
 }
 

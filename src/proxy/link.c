@@ -60,6 +60,7 @@ static void take_head(struct sl_link *link, size_t n_after)
     const struct sl_framing *framing = sl_parser_framing(link->parser);
     bool is_final = head->status >= 200;
 
+    sl_endpoint_works(link->endpoint);
     /* More bytes than declared are garbage; known at once, nothing of it is passed on. */
     if (is_final && ((framing->body == SL_BODY_LENGTH && n_after > framing->content_length) ||
                      (framing->body == SL_BODY_NONE && n_after > 0)))
@@ -165,8 +166,11 @@ static void on_end(void *owner, int err)
 static void on_open(void *owner, int err)
 {
     struct sl_link *link = owner;
-    if (link->owner)
-        link->events->on_open(link->owner, err);
+    if (!link->owner)
+        return;
+    if (err == 0)
+        sl_endpoint_works(link->endpoint);
+    link->events->on_open(link->owner, err);
 }
 
 static void on_room(void *owner)

@@ -246,6 +246,7 @@ int sl_proxy_snapshot(struct sl_proxy *proxy, struct sl_proxy_snapshot *out)
                 .n_queued = e == 0 ? upstream->n_queued : 0,
                 .n_requests = endpoint->n_requests,
                 .n_failures = endpoint->n_failures,
+                .n_passing_over = sl_endpoint_is_passed_over(endpoint),
             };
         }
     }

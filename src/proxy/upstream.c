@@ -5,6 +5,11 @@
  * Least connections compares active links per weight, and falls back to the same credits among
  * equals.
  *
+ * An endpoint to which no connection could be made is passed over for `fail_timeout`, so that not
+ * every request waits for a host that is down. It is no verdict: when there is no other, it is
+ * asked all the same; a link that is made to it, or an answer from it on an old one, ends it. Each
+ * worker finds out by itself.
+ *
  * A slot is a link in use. Links that rest do not count: an endpoint at its limit closes one of its
  * resting links rather than refuse. When a slot becomes free, the oldest waiting dial is served, as
  * a deferred call of its own (dial.c).
@@ -44,8 +49,48 @@ static int compare_load(const struct sl_endpoint *a, const struct sl_endpoint *b
     return load_a < load_b ? -1 : load_a > load_b;
 }
 
-struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
-                                     bool *out_is_full)
+static uint64_t now_ms(const struct sl_endpoint *e)
+{
+    return sl_loop_now_ms(e->upstream->set->proxy->loop);
+}
+
+bool sl_endpoint_is_passed_over(const struct sl_endpoint *e)
+{
+    return e->passed_over_until_ms > 0 && now_ms(e) < e->passed_over_until_ms;
+}
+
+/* Nobody else need find out what is known already, nor all at once whether it is over. */
+static void pass_over(struct sl_endpoint *e)
+{
+    e->passed_over_until_ms = now_ms(e) + e->upstream->config->fail_timeout_ms;
+}
+
+void sl_endpoint_fails(struct sl_endpoint *e)
+{
+    const struct sl_upstream_config *config = e->upstream->config;
+
+    if (config->n_endpoints == 1 || config->fail_timeout_ms == 0)
+        return;
+    if (e->passed_over_until_ms == 0)
+        sl_log(SL_LOG_WARN, "upstream %s endpoint %s is passed over while there are others",
+               config->name, e->config->text);
+    pass_over(e);
+}
+
+void sl_endpoint_works(struct sl_endpoint *e)
+{
+    if (e->passed_over_until_ms == 0)
+        return;
+    e->passed_over_until_ms = 0;
+    sl_log(SL_LOG_INFO, "upstream %s endpoint %s works again", e->upstream->config->name,
+           e->config->text);
+    /* Who waits for a slot of another may have passed this one over. */
+    sl_list_foreach (node, &e->upstream->queue)
+        sl_dial_wake(sl_list_entry(node, struct sl_dial, queue));
+}
+
+static struct sl_endpoint *pick_among(struct sl_upstream *u, const struct sl_tried *tried,
+                                      bool is_any_welcome, bool *out_is_full)
 {
     struct sl_endpoint *best = NULL;
     int64_t total = 0;
@@ -53,7 +98,8 @@ struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_trie
     *out_is_full = false;
     for (size_t i = 0; i < u->config->n_endpoints; i++) {
         struct sl_endpoint *e = &u->endpoints[i];
-        if (e->config->weight == 0 || is_tried(tried, i))
+        if (e->config->weight == 0 || is_tried(tried, i) ||
+            (!is_any_welcome && sl_endpoint_is_passed_over(e)))
             continue;
         if (!has_slot(e)) {
             *out_is_full = true;
@@ -70,6 +116,18 @@ struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_trie
     if (best)
         best->current_weight -= total;
     return best;
+}
+
+struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
+                                     bool *out_is_full)
+{
+    struct sl_endpoint *e = pick_among(u, tried, false, out_is_full);
+
+    if (!e && !*out_is_full)
+        e = pick_among(u, tried, true, out_is_full);
+    if (e && e->passed_over_until_ms > 0)
+        pass_over(e);
+    return e;
 }
 
 const struct sl_addr *sl_endpoint_addr(const struct sl_endpoint *e)

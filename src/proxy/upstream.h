@@ -24,6 +24,7 @@ struct sl_endpoint {
     uint32_t n_active, n_idle, max_links; /* max_links 0: no limit */
     struct sl_list idle;                  /* struct sl_link, the freshest first */
     uint64_t n_requests, n_failures;
+    uint64_t passed_over_until_ms; /* of the loop's clock; 0: it works, as far as we know */
 };
 
 struct sl_upstream {
@@ -56,7 +57,9 @@ void sl_upstreams_unref(struct sl_upstreams **set);
 void sl_upstreams_close_idle(struct sl_upstreams *set);
 
 /* The next endpoint that was not tried and has an idle link or a free slot. NULL: *out_is_full
-   tells whether one would do once a slot is free. */
+   tells whether one would do once a slot is free. An endpoint that failed is passed over for
+   `fail_timeout` while another would do, be it only later; then one pick tries it, and the others
+   pass it over for as long again. */
 struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_tried *tried,
                                      bool *out_is_full);
 size_t sl_endpoint_index(const struct sl_endpoint *e);
@@ -66,6 +69,10 @@ void sl_tried_add(struct sl_tried *tried, const struct sl_endpoint *e);
 
 /* The address to connect to. Of a name with several, the one that worked last. */
 const struct sl_addr *sl_endpoint_addr(const struct sl_endpoint *e);
+/* No connection can be made to it; and: one was made, or it answers. */
+void sl_endpoint_fails(struct sl_endpoint *e);
+void sl_endpoint_works(struct sl_endpoint *e);
+bool sl_endpoint_is_passed_over(const struct sl_endpoint *e);
 /* Connecting to this address failed: the name's next one is in use, unless it is already. */
 void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed);
 /* A link resting here, now taken out, or NULL. */

@@ -58,6 +58,7 @@ static void add_endpoint(struct sl_facts *facts, const struct sl_proxy_endpoint 
         to->n_queued += from->n_queued;
         to->n_requests += from->n_requests;
         to->n_failures += from->n_failures;
+        to->n_passing_over += from->n_passing_over;
         return;
     }
 }

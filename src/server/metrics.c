@@ -204,6 +204,10 @@ static void write_upstreams(const struct sl_facts *f, FILE *to)
     family(to, "endpoint_failures_total", "counter",
            "Requests and connects that an endpoint failed under the present configuration");
     by_endpoint(f, to, "endpoint_failures_total", offsetof(struct sl_proxy_endpoint, n_failures));
+    family(to, "endpoint_passed_over_workers", "gauge",
+           "Workers that pass an endpoint over, since no connection could be made to it");
+    by_endpoint(f, to, "endpoint_passed_over_workers",
+                offsetof(struct sl_proxy_endpoint, n_passing_over));
 
     family(to, "upstream_queue_length", "gauge",
            "Requests that wait for a connection to an upstream");

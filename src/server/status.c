@@ -147,9 +147,10 @@ static void write_upstreams(const struct sl_facts *f, FILE *to)
         put_string(to, upstream->endpoints[e->endpoint].text);
         fprintf(to,
                 ", \"weight\": %" PRIu32 ", \"active\": %" PRIu64 ", \"idle\": %" PRIu64
-                ", \"requests\": %" PRIu64 ", \"failures\": %" PRIu64 "}",
+                ", \"requests\": %" PRIu64 ", \"failures\": %" PRIu64
+                ", \"passed_over_by\": %" PRIu64 "}",
                 upstream->endpoints[e->endpoint].weight, e->n_active, e->n_idle, e->n_requests,
-                e->n_failures);
+                e->n_failures, e->n_passing_over);
     }
     fputs(f->n_endpoints ? "\n    ]}\n  ],\n" : "],\n", to);
 }

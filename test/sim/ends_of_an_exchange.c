@@ -221,7 +221,8 @@ static void who_waits_for_one_endpoint_is_not_in_the_way_of_others(void **state)
 {
     struct sim s;
     sim_open(&s, &(struct sim_options){.endpoints = "{address: 10.0.0.1:80, max_connections: 1}, "
-                                                    "{address: 10.0.0.2:80, max_connections: 1}"});
+                                                    "{address: 10.0.0.2:80, max_connections: 1}",
+                                       .upstream = ", fail_timeout: off"});
     sim_ask(&s, SIM_GET);
     s.answer = FAKE_HANG;
     struct fake_wire *tried = sim_ask(&s, SIM_GET); /* the second endpoint will refuse it */

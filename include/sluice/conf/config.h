@@ -95,6 +95,8 @@ struct sl_upstream_config {
     uint32_t max_idle;  /* idle connections kept per endpoint and worker */
     uint32_t max_queue; /* requests that may wait for a connection, per worker */
     uint64_t idle_ms;   /* upstream_idle: how long an idle connection is kept */
+    /* How long an endpoint to which no connection could be made is passed over; 0: not at all. */
+    uint64_t fail_timeout_ms;
     struct sl_endpoint_config *endpoints;
     size_t n_endpoints;
 };

@@ -53,6 +53,7 @@ struct sl_proxy_endpoint {
     size_t upstream, endpoint;           /* indices into the config of the present plan */
     uint64_t n_active, n_idle, n_queued; /* queued: of the upstream, told with its first endpoint */
     uint64_t n_requests, n_failures;
+    uint64_t n_passing_over; /* workers that pass it over, since no connection could be made */
 };
 struct sl_proxy_snapshot {
     uint64_t plan_number;

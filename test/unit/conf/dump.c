@@ -98,7 +98,8 @@ static void full_means_the_same_as_minimal(void **state)
     assert_string_equal(u->name, v->name);
     assert_true(u->balance == v->balance && u->chunked_requests == v->chunked_requests &&
                 u->has_keepalive == v->has_keepalive && u->max_idle == v->max_idle &&
-                u->max_queue == v->max_queue && u->idle_ms == v->idle_ms);
+                u->max_queue == v->max_queue && u->idle_ms == v->idle_ms &&
+                u->fail_timeout_ms == v->fail_timeout_ms);
     assert_string_equal(u->endpoints[0].text, v->endpoints[0].text);
     assert_true(u->endpoints[0].weight == v->endpoints[0].weight &&
                 u->endpoints[0].max_connections == v->endpoints[0].max_connections);

@@ -36,6 +36,7 @@ static void every_default(void **state)
     assert_true(u->has_keepalive);
     assert_int_equal(u->max_idle, 32);
     assert_int_equal(u->max_queue, 1024);
+    assert_int_equal(u->fail_timeout_ms, 10000);
     assert_int_equal(u->idle_ms, 30000);
     assert_int_equal(u->n_endpoints, 1);
     assert_null(u->endpoints[0].host);
@@ -99,6 +100,7 @@ static void every_key(void **state)
         "  - name: one\n"
         "    balance: least_connections\n"
         "    chunked_requests: reject\n"
+        "    fail_timeout: 3s\n"
         "    keepalive: false\n"
         "    max_idle: 0\n"
         "    max_queue: 9\n"
@@ -107,7 +109,7 @@ static void every_key(void **state)
         "      - {address: 'unix:/run/x', weight: 2, max_connections: 100}\n"
         "      - App.Example:99\n"
         "      - {address: '[::1]:5', weight: 0}\n"
-        "  - {name: two, endpoints: ['h:1']}\n"
+        "  - {name: two, endpoints: ['h:1'], fail_timeout: off}\n"
         "routes:\n"
         "  - {name: r, host: '*.Example.ORG', path: /a/b, upstream: two, max_body: 1MiB}\n"
         "  - {host: '[2001:db8::1]', upstream: one, max_body: 0}\n"
@@ -158,6 +160,8 @@ static void every_key(void **state)
     const struct sl_upstream_config *u = c->upstreams;
     assert_int_equal(u[0].balance, SL_BALANCE_LEAST_CONNECTIONS);
     assert_int_equal(u[0].chunked_requests, SL_CHUNKED_REJECT);
+    assert_int_equal(u[0].fail_timeout_ms, 3000);
+    assert_int_equal(u[1].fail_timeout_ms, 0);
     assert_false(u[0].has_keepalive);
     assert_int_equal(u[0].max_idle, 0);
     assert_int_equal(u[0].max_queue, 9);
@@ -171,7 +175,7 @@ static void every_key(void **state)
     assert_string_equal(u[0].endpoints[1].text, "App.Example:99");
     assert_int_equal(u[0].endpoints[1].port, 99);
     assert_int_equal(u[0].endpoints[1].weight, 1);
-    assert_int_equal(u[0].endpoints[1].at.line, 25);
+    assert_int_equal(u[0].endpoints[1].at.line, 26);
     assert_int_equal(u[0].endpoints[2].weight, 0);
     assert_int_equal(u[0].endpoints[2].port, 5);
 
@@ -205,11 +209,11 @@ static void every_key(void **state)
     assert_int_equal(c->forwarding.underscores, SL_UNDERSCORES_REJECT);
     assert_string_equal(c->log.path, "/etc/sluice/log/e");
     assert_int_equal(c->log.level, SL_LOG_DEBUG);
-    assert_int_equal(c->log.at.line, 47);
+    assert_int_equal(c->log.at.line, 48);
     assert_string_equal(c->access_log.path, "stderr");
     assert_int_equal(c->access_log.format, SL_ACCESS_COMMON);
     assert_true(c->status.allows_remote);
-    assert_int_equal(c->status.at.line, 49);
+    assert_int_equal(c->status.at.line, 50);
     forget(&reading);
 }
 

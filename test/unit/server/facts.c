@@ -201,7 +201,7 @@ static void answers_add_up(void **state)
         {.upstream = 9, .endpoint = 9, .n_idle = 100}}; /* of nothing that is known */
     struct sl_proxy_endpoint of_b[] = {
         {.upstream = 0, .endpoint = 0, .n_active = 2, .n_queued = 1, .n_requests = 5},
-        {.upstream = 1, .endpoint = 0, .n_failures = 4}};
+        {.upstream = 1, .endpoint = 0, .n_failures = 4, .n_passing_over = 1}};
     struct sl_proxy_snapshot a = {.plan_number = 7, .endpoints = of_a, .n_endpoints = 3};
     struct sl_proxy_snapshot b = {.plan_number = 7, .endpoints = of_b, .n_endpoints = 2};
     a.phases[SL_PHASE_FIRST_BYTE] =
@@ -224,6 +224,8 @@ static void answers_add_up(void **state)
     assert_has(text,
                "sluice_endpoint_requests_total{upstream=\"app\",endpoint=\"10.0.0.1:80\"} 15");
     assert_has(text, "sluice_endpoint_failures_total{upstream=\"other\",endpoint=\"unix:/x\"} 4");
+    assert_has(text,
+               "sluice_endpoint_passed_over_workers{upstream=\"other\",endpoint=\"unix:/x\"} 1");
     assert_has(text, "sluice_upstream_queue_length{upstream=\"app\"} 6");
     check_format(text);
     free(text);
