@@ -10,3 +10,7 @@
     certs     certificates made with openssl
     wait      conditions with a deadline
 """
+import os
+
+# Debian keeps servers where the PATH of who is not root does not look.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
