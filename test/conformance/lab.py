@@ -197,7 +197,7 @@ async def run_round(make_peer, options, specs, folder):
         if dirt := peer.is_clean():
             say(f"{peer.name} ({peer.folder}):\n{dirt}")
             raise SystemExit(1)
-    outcomes, books = {}, Books()
+    outcomes, books = {}, Books(options.slack)
     for one in done:
         peer = peers[one.spec.on]
         lines = peer.lines_about(one.source, ())
@@ -210,8 +210,8 @@ async def run_round(make_peer, options, specs, folder):
 
 
 def silent_end(wire, least_s):
-    """The phase that must have expired where a connection ends so long after its last answer, without a word:
-    its name, or nothing."""
+    """The phase that must have expired where a connection ends at least so long after its last answer, without
+    a word: its name, or nothing."""
     answered_at = max((at for at, word in wire.events if word == "body complete"), default=None)
     late = {word for at, word in wire.events if answered_at and at - answered_at >= least_s}
     return ["linger"] if "let go" in late else ["keepalive"] if "close_notify" in late else []
@@ -219,15 +219,21 @@ def silent_end(wire, least_s):
 
 class Books:
     """Every expiry that a log names is counted, and none else. No line is owed to connections that end
-    between two requests, or after an answer: of these, the clients tell how many they saw."""
+    between two requests, or after an answer: of these, the clients tell how many they saw. A client that was
+    itself late to see the answer sees a shorter wait than there was: then it may have been one."""
 
-    def __init__(self):
+    def __init__(self, slack_s):
+        self.slack_s = slack_s
         self.logged, self.silent, self.doubtful = (collections.Counter() for _ in range(3))
 
     def enter(self, case, expiries):
         self.logged.update(expiries)
         for one in case.clients:
-            (self.doubtful if case.is_void else self.silent).update(silent_end(one, 0.9 * case.t))
+            least_s = 0.9 * case.t
+            if case.is_void or not (seen := silent_end(one, least_s)):
+                self.doubtful.update(silent_end(one, least_s - self.slack_s))
+            else:
+                self.silent.update(seen)
 
     def outcome(self, counted):
         total = sum(map(collections.Counter, counted), collections.Counter())
