@@ -49,20 +49,24 @@ static int compare_load(const struct sl_endpoint *a, const struct sl_endpoint *b
     return load_a < load_b ? -1 : load_a > load_b;
 }
 
-static uint64_t now_ms(const struct sl_endpoint *e)
-{
-    return sl_loop_now_ms(e->upstream->set->proxy->loop);
-}
-
 bool sl_endpoint_is_passed_over(const struct sl_endpoint *e)
 {
-    return e->passed_over_until_ms > 0 && now_ms(e) < e->passed_over_until_ms;
+    return sl_deadline_is_armed(&e->passed_over);
+}
+
+/* Whoever waits may choose anew: which endpoints are passed over is not what it was. */
+static void wake_all(struct sl_upstream *u)
+{
+    sl_list_foreach (node, &u->queue)
+        sl_dial_wake(sl_list_entry(node, struct sl_dial, queue));
 }
 
 /* Nobody else need find out what is known already, nor all at once whether it is over. */
 static void pass_over(struct sl_endpoint *e)
 {
-    e->passed_over_until_ms = now_ms(e) + e->upstream->config->fail_timeout_ms;
+    if (!sl_endpoint_is_passed_over(e))
+        wake_all(e->upstream);
+    sl_deadline_arm(&e->passed_over, SL_PHASE_NONE, e->upstream->config->fail_timeout_ms);
 }
 
 void sl_endpoint_fails(struct sl_endpoint *e)
@@ -71,22 +75,22 @@ void sl_endpoint_fails(struct sl_endpoint *e)
 
     if (config->n_endpoints == 1 || config->fail_timeout_ms == 0)
         return;
-    if (e->passed_over_until_ms == 0)
+    if (!e->has_failed)
         sl_log(SL_LOG_WARN, "upstream %s endpoint %s is passed over while there are others",
                config->name, e->config->text);
+    e->has_failed = true;
     pass_over(e);
 }
 
 void sl_endpoint_works(struct sl_endpoint *e)
 {
-    if (e->passed_over_until_ms == 0)
+    if (!e->has_failed)
         return;
-    e->passed_over_until_ms = 0;
+    e->has_failed = false;
+    sl_deadline_clear(&e->passed_over);
     sl_log(SL_LOG_INFO, "upstream %s endpoint %s works again", e->upstream->config->name,
            e->config->text);
-    /* Who waits for a slot of another may have passed this one over. */
-    sl_list_foreach (node, &e->upstream->queue)
-        sl_dial_wake(sl_list_entry(node, struct sl_dial, queue));
+    wake_all(e->upstream);
 }
 
 static struct sl_endpoint *pick_among(struct sl_upstream *u, const struct sl_tried *tried,
@@ -125,7 +129,7 @@ struct sl_endpoint *sl_upstream_pick(struct sl_upstream *u, const struct sl_trie
 
     if (!e && !*out_is_full)
         e = pick_among(u, tried, true, out_is_full);
-    if (e && e->passed_over_until_ms > 0)
+    if (e && e->has_failed)
         pass_over(e);
     return e;
 }
@@ -223,6 +227,12 @@ void sl_upstreams_close_idle(struct sl_upstreams *set)
     }
 }
 
+/* Who waits for a slot of another endpoint may try this one. */
+static void on_passed_over_enough(struct sl_deadline *d)
+{
+    wake_for(sl_container_of(d, struct sl_endpoint, passed_over));
+}
+
 /* worker: the how manieth to take its share. The shares add up to the limit, and none is 0
  * (plan.c). */
 static void init_endpoint(struct sl_endpoint *e, struct sl_upstream *u, size_t index,
@@ -234,13 +244,18 @@ static void init_endpoint(struct sl_endpoint *e, struct sl_upstream *u, size_t i
     e->config = &u->config->endpoints[index];
     e->plan = &plan->endpoints[upstream_index][index];
     sl_list_init(&e->idle);
+    sl_deadline_init(&e->passed_over, u->set->proxy->loop, on_passed_over_enough);
     e->max_links = limit / plan->n_workers + (worker < limit % plan->n_workers);
 }
 
 static void free_set(struct sl_upstreams *set)
 {
-    for (size_t u = 0; set->upstreams && u < set->plan->config->n_upstreams; u++)
-        free(set->upstreams[u].endpoints);
+    for (size_t u = 0; set->upstreams && u < set->plan->config->n_upstreams; u++) {
+        struct sl_upstream *upstream = &set->upstreams[u];
+        for (size_t e = 0; upstream->endpoints && e < upstream->config->n_endpoints; e++)
+            sl_deadline_fini(&upstream->endpoints[e].passed_over);
+        free(upstream->endpoints);
+    }
     free(set->upstreams);
     free(set);
 }

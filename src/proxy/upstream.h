@@ -24,7 +24,8 @@ struct sl_endpoint {
     uint32_t n_active, n_idle, max_links; /* max_links 0: no limit */
     struct sl_list idle;                  /* struct sl_link, the freshest first */
     uint64_t n_requests, n_failures;
-    uint64_t passed_over_until_ms; /* of the loop's clock; 0: it works, as far as we know */
+    bool has_failed;                /* no connection could be made, and nothing has come since */
+    struct sl_deadline passed_over; /* armed: it is not asked while there are others */
 };
 
 struct sl_upstream {

@@ -189,7 +189,28 @@ static void check_resting(const struct sl_endpoint *e)
     }
 }
 
-/* Slots and places are counted right, and nobody waits beside a free slot. */
+/* Nobody waits beside a free slot; but for another endpoint's beside one that is passed over. */
+static void check_waiting(const struct sl_upstream *up, const struct sl_dial *d)
+{
+    bool is_one_free = false, is_one_passed_over = false, is_one_awaited = false;
+
+    for (size_t i = 0; i < up->config->n_endpoints; i++) {
+        const struct sl_endpoint *e = &up->endpoints[i];
+        bool is_full = e->max_links > 0 && e->n_active >= e->max_links;
+        if (e->config->weight == 0 || d->tried.bits[i / 64] >> (i % 64) & 1)
+            continue;
+        if (!sl_endpoint_is_passed_over(e)) {
+            is_one_free |= !is_full;
+            is_one_awaited |= is_full;
+        } else {
+            is_one_passed_over |= !is_full;
+        }
+    }
+    assert_false(is_one_free);
+    assert_true(is_one_awaited || !is_one_passed_over);
+}
+
+/* Slots and places are counted right. */
 static void check_upstreams(struct sim *s)
 {
     sl_list_foreach (node, &s->proxy->sets) {
@@ -202,9 +223,9 @@ static void check_upstreams(struct sim *s)
                 assert_int_equal(endpoint->n_idle, length_of(&endpoint->idle));
                 check_resting(endpoint);
                 assert_true(endpoint->max_links == 0 || endpoint->n_active <= endpoint->max_links);
-                if (up->config->n_endpoints == 1 && up->n_queued > 0)
-                    assert_int_equal(endpoint->n_active, endpoint->max_links);
             }
+            sl_list_foreach (waiting, &up->queue)
+                check_waiting(up, sl_list_entry(waiting, struct sl_dial, queue));
         }
     }
 }

@@ -17,6 +17,7 @@
 #include <sluice/proxy/proxy.h>
 
 #include "client.h"
+#include "dial.h"
 #include "fake.h"
 #include "inner.h"
 #include "upstream.h"

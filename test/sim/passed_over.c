@@ -105,7 +105,7 @@ static void a_connection_that_is_made_ends_it(void **state)
     sim_advance(&s, 20000);
     is_served_by(&s, 3);
     is_served_by(&s, 4); /* one of the two has tried it */
-    assert_int_equal(endpoint(&s, 0)->passed_over_until_ms, 0);
+    assert_false(endpoint(&s, 0)->has_failed);
     for (size_t n = 5; n < 7; n++) {
         is_served_by(&s, n);
         was_asked[is_to(&s, n, 1)] = true;
@@ -166,7 +166,8 @@ static void who_finds_the_other_one_busy_waits_for_it(void **state)
     sim_close(&s);
 }
 
-static void all_who_wait_for_the_other_are_served_once_it_is_back(void **state)
+static void
+who_waits_for_the_other_tries_it_after_fail_timeout_and_then_all_are_served(void **state)
 {
     struct sim s;
     struct fake_wire *waits[3];
@@ -179,15 +180,42 @@ static void all_who_wait_for_the_other_are_served_once_it_is_back(void **state)
     for (size_t i = 0; i < 3; i++)
         waits[i] = sim_ask(&s, SIM_GET);
     assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 3);
+    s.answer = FAKE_HANG;
     sim_advance(&s, 20000);
-    sim_ask(&s, SIM_GET); /* tries it */
-    sim_up(&s, 7);
-    for (size_t n = 4; n <= 7; n++) {
+    sim_up(&s, 4); /* one tries */
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 2);
+    s.answer = 0;
+    fake_wire_answer(s.up[3], 0);
+    sim_settle(&s);
+    sim_up(&s, 6);
+    for (size_t n = 4; n <= 6; n++) {
         assert_true(is_to(&s, n, 0));
         sim_say(&s, s.up[n - 1], OK_2);
     }
     for (size_t i = 0; i < 3; i++)
         assert_got(waits[i], "\r\n\r\nok");
+    sim_close(&s);
+}
+
+static void who_waits_for_one_that_fails_then_takes_what_there_is(void **state)
+{
+    struct sim s;
+    lose_the_first(&s, &(struct sim_options){
+                           .endpoints = "10.0.0.1:80, {address: 10.0.0.2:80, max_connections: 1}",
+                           .upstream = ", fail_timeout: 20s"});
+    s.answer = FAKE_HANG;
+    sim_ask(&s, SIM_GET); /* connects to the second */
+    struct fake_wire *waits[] = {sim_ask(&s, SIM_GET), sim_ask(&s, SIM_GET)};
+    sim_up(&s, 3);
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 2);
+    s.answer = 0;
+    fake_wire_answer(s.up[2], SL_ERR_REFUSED);
+    sim_settle(&s);
+    assert_int_equal(sim_in_phase(&s, SL_PHASE_UPSTREAM_QUEUE), 0);
+    for (size_t n = 4; n <= s.n_up; n++)
+        sim_say(&s, s.up[n - 1], OK_2);
+    assert_got(waits[0], "\r\n\r\nok");
+    assert_got(waits[1], "\r\n\r\nok");
     sim_close(&s);
 }
 
@@ -212,7 +240,7 @@ static void switched_off_every_turn_of_it_is_tried(void **state)
     struct sim_options options = two;
     options.upstream = ", fail_timeout: off";
     lose_the_first(&s, &options);
-    assert_int_equal(endpoint(&s, 0)->passed_over_until_ms, 0);
+    assert_false(endpoint(&s, 0)->has_failed);
     for (size_t n = 3; n < 7; n++) {
         is_served_by(&s, n);
         n_tries += is_to(&s, n, 0);
@@ -231,7 +259,9 @@ int main(void)
         cmocka_unit_test(an_answer_on_an_old_connection_ends_it),
         cmocka_unit_test(when_all_are_passed_over_each_is_asked),
         cmocka_unit_test(who_finds_the_other_one_busy_waits_for_it),
-        cmocka_unit_test(all_who_wait_for_the_other_are_served_once_it_is_back),
+        cmocka_unit_test(
+            who_waits_for_the_other_tries_it_after_fail_timeout_and_then_all_are_served),
+        cmocka_unit_test(who_waits_for_one_that_fails_then_takes_what_there_is),
         cmocka_unit_test(what_we_lack_is_not_the_endpoints_fault),
         cmocka_unit_test(switched_off_every_turn_of_it_is_tried),
     };

@@ -17,7 +17,7 @@
 const struct sim_options storm_normal = {
     .endpoints = "{address: 10.0.0.1:80, max_connections: 2}, "
                  "{address: 10.0.0.2:80, max_connections: 1}",
-    .upstream = ", max_queue: 3, upstream_idle: 3s, max_idle: 1",
+    .upstream = ", max_queue: 3, upstream_idle: 3s, max_idle: 1, fail_timeout: 3s",
     .route = ", max_body: 200000",
     .deadlines = "first_byte: 2s, request_start: 2s, request_header: 2s, tls_handshake: 3s, "
                  "request_body: {idle: 2s, min_rate: 512B/s, window: 4s}, "
