@@ -108,6 +108,16 @@ void sl_channel_deliver(struct sl_channel *ch, struct sl_span plain)
     sl_channel_update_reading(ch);
 }
 
+/* A read that brought nothing but a part of a record is progress of its sender, who may need long
+   for a whole one. */
+static void tell_partial(struct sl_channel *ch)
+{
+    size_t n = sl_tls_session_partial_bytes(ch->tls->session);
+
+    if (n > 0 && ch->events->on_partial)
+        ch->events->on_partial(ch->owner, n);
+}
+
 /* Decrypts everything in `cipher` and delivers it. */
 void sl_channel_read_tls(struct sl_channel *ch, struct sl_span cipher)
 {
@@ -129,9 +139,12 @@ void sl_channel_read_tls(struct sl_channel *ch, struct sl_span cipher)
     }
     sl_channel_flush(ch); /* alerts and post-handshake messages, if any */
     sl_channel_deliver(ch, sl_span(plain, n));
-    if (sl_channel_is_closed(ch) || got == SL_ERR_AGAIN)
+    if (sl_channel_is_closed(ch))
         return;
-    end(ch, got == SL_ERR_EOF ? 0 : got);
+    if (got != SL_ERR_AGAIN)
+        end(ch, got == SL_ERR_EOF ? 0 : got);
+    else if (n == 0)
+        tell_partial(ch);
 }
 
 void sl_channel_on_end(void *owner, int err)

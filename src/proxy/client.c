@@ -61,6 +61,13 @@ static void on_readable(void *owner)
     }
 }
 
+static void on_partial(void *owner, size_t n_bytes)
+{
+    struct sl_client *c = owner;
+    if (c->exchange)
+        sl_exchange_on_partial_body(c->exchange, n_bytes);
+}
+
 static void on_end(void *owner, int err)
 {
     struct sl_client *c = owner;
@@ -261,6 +268,7 @@ static const struct sl_channel_events channel_events = {
     .on_answered = on_answered,
     .on_open = on_open,
     .on_readable = on_readable,
+    .on_partial = on_partial,
     .on_end = on_end,
     .on_room = on_room,
     .on_drained = on_drained,

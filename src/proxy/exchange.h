@@ -77,6 +77,7 @@ struct sl_exchange {
     struct sl_cause cause;                      /* the first that was recorded */
     int status;                                 /* of the final response; 0: none */
     uint64_t n_request_bytes, n_response_bytes; /* bodies */
+    uint64_t n_request_paced;                   /* of the body, told to its meter */
     uint64_t link_written_before;               /* wire bytes of the link when it was taken */
     /* clock times in ms; 0: did not happen */
     uint64_t began_ms, dialled_ms, request_done_ms, header_ms;
@@ -98,6 +99,8 @@ int sl_exchange_begin(struct sl_proxy *proxy, struct sl_upstreams *set, struct s
 /* Does it take request body bytes now? When not, want_body follows. */
 bool sl_exchange_wants_body(const struct sl_exchange *x);
 void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body);
+/* What comes next cannot be read yet; so many bytes of it have come. */
+void sl_exchange_on_partial_body(struct sl_exchange *x, size_t n_bytes);
 /* Of how much more of the request body is there use and place at once (loop/tcp.h)? */
 size_t sl_exchange_appetite(const struct sl_exchange *x);
 void sl_exchange_on_body_end(struct sl_exchange *x, struct sl_head *trailers);

@@ -42,7 +42,10 @@
 
 #define MAX_REPLIES 4
 
-/* Only read. mbedTLS 3.6 has no accessor for it. */
+/* What is around a record's content, at most: head, explicit nonce, inner type, tag. */
+#define AROUND_BYTES (5 + 8 + 1 + 16)
+
+/* Only read, as is in_left below. mbedTLS 3.6 has no accessor for it. */
 #define SSL_STATE(ssl_) ((ssl_)->MBEDTLS_PRIVATE(state))
 
 static _Thread_local struct sl_tls_session *current;
@@ -285,6 +288,13 @@ int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char
         *in = sl_span_skip(*in, in->len);
     leave(s);
     return result;
+}
+
+/* In mbedTLS's input buffer, whoever put it there (records.c). */
+size_t sl_tls_session_partial_bytes(const struct sl_tls_session *session)
+{
+    size_t n = session->ssl.MBEDTLS_PRIVATE(in_left);
+    return n > AROUND_BYTES ? n - AROUND_BYTES : 0;
 }
 
 int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain)

@@ -24,6 +24,31 @@ def test_a_dripped_upload_is_cut(sluice, upstream, fast):
     assert line
 
 
+def test_a_part_of_a_record_is_no_more_than_its_bytes(sluice, upstream):
+    proxy = sluice(upstream(), deadlines=PACE)
+    one = proxy.client()
+    one.send(b"POST /hash HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n")
+    record = one.encrypt(b"x" * 16000)
+    clock = wait.Stopwatch()
+    for tick in wait.ticks(0.1):
+        if one.has_ended() or one.reader.buffer:
+            break
+        one.raw_send(record[tick * 40:(tick + 1) * 40])
+    assert one.response().status == 408
+    wait.at(clock.seconds, 0.85, slack=2)
+
+
+def test_a_record_that_stands_still_is_no_progress(sluice, upstream):
+    proxy = sluice(upstream(), deadlines={"request_body": {"idle": "1s"}})
+    one = proxy.client()
+    one.request("PUT", "/hash", "Content-Length: 16000")
+    proxy.wait_phase("request_body")
+    one.raw_send(one.encrypt(b"x" * 16000)[:8000])
+    clock = wait.Stopwatch()
+    assert one.response().status == 408
+    wait.at(clock.seconds, 1)
+
+
 def test_small_chunks_are_no_more_than_their_bytes(sluice, upstream):
     proxy = sluice(upstream(), deadlines=PACE)
     one = proxy.client()

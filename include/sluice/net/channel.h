@@ -42,6 +42,9 @@ struct sl_channel_events {
        alert is on its way where the protocol has one, and all that is left is to close. */
     void (*on_open)(void *owner, int err);
     void (*on_readable)(void *owner);
+    /* Of what can be read only when more has come (a TLS record) there are so many bytes by now.
+       Not said when a read brought plaintext, too. May be NULL. */
+    void (*on_partial)(void *owner, size_t n_bytes);
     /* The peer will send no more (0), or reading failed; every byte was consumed before, unless err
        is not 0. Writing may still work after 0; should it fail, on_end is said once more. */
     void (*on_end)(void *owner, int err);

@@ -56,6 +56,9 @@ int sl_tls_session_handshake(struct sl_tls_session *session, struct sl_span *in)
    handshake messages are handled inside. Reading goes on after our own close_notify, and writing
    after the peer's. */
 int sl_tls_session_read(struct sl_tls_session *session, struct sl_span *in, char *buf, size_t cap);
+/* Of a record that has come in part: how many bytes of its content, at least, have come. 0: none
+   has. After a handshake only. */
+size_t sl_tls_session_partial_bytes(const struct sl_tls_session *session);
 /* Encrypts all of it as records of at most SL_TLS_RECORD_BYTES. 0, SL_ERR_MEMORY, SL_ERR_TLS_*, or
    SL_ERR_CLOSED after our own close_notify. After a handshake only. */
 int sl_tls_session_write(struct sl_tls_session *session, struct sl_span plain);

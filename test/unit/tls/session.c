@@ -257,6 +257,38 @@ static void several_records_may_come_at_once(void **state)
     }
 }
 
+/* Whoever judges a pace must see a long record come. Never more than its content has come. */
+static void a_part_of_a_record_is_seen_to_grow(void **state)
+{
+    char text[16000] = {0}, buf[sizeof(text)];
+
+    for_each_version(version)
+    {
+        struct pair p;
+        size_t n_seen = 0;
+        connect_with(&p, version);
+        client_write(&p, text, sizeof(text));
+        size_t n_around = 5 + (version == TLS13 ? 1 : 8) + 16;
+        assert_int_equal(sl_tls_session_partial_bytes(p.session), 0);
+        for (size_t at = 0; at < p.to_server.len; at += 7) {
+            size_t n = p.to_server.len - at < 7 ? p.to_server.len - at : 7;
+            struct sl_span in = sl_span(p.to_server.ptr + at, n);
+            int ret = sl_tls_session_read(p.session, &in, buf, sizeof(buf));
+            size_t n_partial = sl_tls_session_partial_bytes(p.session);
+            if (at + n == p.to_server.len) {
+                assert_int_equal(ret, sizeof(text));
+                assert_int_equal(n_partial, 0);
+                break;
+            }
+            assert_int_equal(ret, SL_ERR_AGAIN);
+            assert_true(n_partial >= n_seen && (!n_partial || n_partial + n_around <= at + n));
+            assert_true(at < 40 || n_partial == n_seen + 7);
+            n_seen = n_partial;
+        }
+        pair_close(&p);
+    }
+}
+
 static void the_queue_may_be_exchanged(void **state)
 {
     for_each_version(version)
@@ -489,6 +521,7 @@ int main(void)
         cmocka_unit_test(decrypted_bytes_are_drained_before_more_is_read),
         cmocka_unit_test(data_may_come_with_the_end_of_the_handshake),
         cmocka_unit_test(several_records_may_come_at_once),
+        cmocka_unit_test(a_part_of_a_record_is_seen_to_grow),
         cmocka_unit_test(the_queue_may_be_exchanged),
         cmocka_unit_test(damaged_records_are_noticed),
         cmocka_unit_test(repeated_records_are_noticed),
