@@ -346,10 +346,10 @@ static void on_deadline(struct sl_deadline *d)
         sl_client_say_goodbye(c);
     } else if (sl_expiry_cuts(c->proxy, phase, &limit, &peer)) {
         cut_in_phase(c, phase);
-    } else if (phase == SL_PHASE_FIRST_BYTE && c->has_tls) {
-        /* not enforced: the next one still holds */
-        c->limit_ms = sl_client_limit(c, SL_PHASE_TLS_HANDSHAKE)->limit_ms;
-        sl_deadline_arm_since(&c->deadline, SL_PHASE_TLS_HANDSHAKE, c->accepted_ms, c->limit_ms);
+    } else if (c->state == SL_CLIENT_OPENING) { /* not enforced: the others still hold */
+        sl_client_await_earliest(c, phase);
+    } else {
+        c->is_let_off = true;
     }
 }
 

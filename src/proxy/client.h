@@ -83,6 +83,7 @@ struct sl_client {
     bool has_tls_report;    /* its handshake has succeeded */
     bool is_handshake_over; /* counted */
     bool is_reprieved;      /* its rest was over once already */
+    bool is_let_off;        /* its linger is over, and goes on: not enforced */
 };
 
 /* See sl_proxy_accept. */

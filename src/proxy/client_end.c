@@ -101,21 +101,44 @@ void sl_client_await_keepalive(struct sl_client *c)
     sl_deadline_arm(&c->deadline, SL_PHASE_KEEPALIVE, limit_ms < left_ms ? limit_ms : left_ms);
 }
 
-/* The same for the phases that count from accept. */
+static bool ends_after(const struct sl_client *c, enum sl_phase phase, enum sl_phase other)
+{
+    uint64_t ms = sl_client_limit(c, phase)->limit_ms,
+             other_ms = sl_client_limit(c, other)->limit_ms;
+    return ms > other_ms || (ms == other_ms && phase > other);
+}
+
+void sl_client_await_earliest(struct sl_client *c, enum sl_phase expired)
+{
+    enum sl_phase last = c->has_tls ? SL_PHASE_TLS_HANDSHAKE : SL_PHASE_FIRST_BYTE;
+    enum sl_phase earliest = SL_PHASE_NONE;
+
+    for (enum sl_phase phase = c->phase; phase <= last; phase++) {
+        bool is_left = expired == SL_PHASE_NONE || ends_after(c, phase, expired);
+        if (is_left && (earliest == SL_PHASE_NONE || ends_after(c, earliest, phase)))
+            earliest = phase;
+    }
+    if (earliest == SL_PHASE_NONE)
+        return;
+    c->limit_ms = pressed_limit_ms(c, earliest);
+    sl_deadline_arm_since(&c->deadline, earliest, c->accepted_ms, c->limit_ms);
+}
+
 void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase)
 {
-    uint64_t limit_ms = pressed_limit_ms(c, phase);
-
     sl_client_enter_phase(c, phase);
-    c->limit_ms = limit_ms;
-    sl_deadline_arm_since(&c->deadline, phase, c->accepted_ms, limit_ms);
+    sl_client_await_earliest(c, SL_PHASE_NONE);
 }
 
 void sl_client_end_phase_well(struct sl_client *c)
 {
     if (c->phase != SL_PHASE_NONE && sl_deadline_is_armed(&c->deadline)) {
         struct sl_limit limit = sl_client_limit_in_force(c, c->phase);
-        sl_expiry_ended_well(&c->deadline, c->proxy->counters, &limit);
+        uint64_t used_ms = sl_client_now_ms(c) - c->deadline.since_ms;
+        if (c->deadline.phase == c->phase)
+            sl_expiry_ended_well(&c->deadline, c->proxy->counters, &limit);
+        else if (used_ms < limit.limit_ms) /* of those from accept another would have ended first */
+            sl_counters_headroom(c->proxy->counters, c->phase, used_ms, limit.limit_ms);
     }
     sl_deadline_clear(&c->deadline);
 }
@@ -237,6 +260,8 @@ void sl_client_await_linger(struct sl_client *c)
     uint64_t left = c->linger_until_ms > now ? c->linger_until_ms - now : 0;
 
     sl_client_enter_phase(c, SL_PHASE_LINGER);
+    if (c->is_let_off)
+        return;
     c->limit_ms = limit->limit_ms;
     sl_deadline_arm(&c->deadline, SL_PHASE_LINGER, limit->limit_ms < left ? limit->limit_ms : left);
 }
@@ -246,6 +271,7 @@ static void begin_lingering(struct sl_client *c)
     const struct sl_limit *limit = sl_client_limit(c, SL_PHASE_LINGER);
 
     c->n_lingered = 0;
+    c->is_let_off = false;
     c->linger_until_ms =
         limit->total_ms == SL_UNLIMITED ? SL_UNLIMITED : sl_client_now_ms(c) + limit->total_ms;
     sl_client_await_linger(c);

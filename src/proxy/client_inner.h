@@ -22,7 +22,11 @@ struct sl_limit sl_client_limit_in_force(const struct sl_client *c, enum sl_phas
 void sl_client_enter_phase(struct sl_client *c, enum sl_phase phase);
 /* Begins a phase in which the client is awaited. */
 void sl_client_await(struct sl_client *c, enum sl_phase phase);
+/* Begins one that counts from accept. Those that follow it count from accept, too: whichever ends
+   first is armed. */
 void sl_client_await_from_accept(struct sl_client *c, enum sl_phase phase);
+/* Of those the next to end, after one that has expired and is not enforced. */
+void sl_client_await_earliest(struct sl_client *c, enum sl_phase expired);
 void sl_client_await_linger(struct sl_client *c);
 void sl_client_await_keepalive(struct sl_client *c);
 void sl_client_end_phase_well(struct sl_client *c);

@@ -153,11 +153,15 @@ static bool parse_one(struct sl_client *c, struct sl_span *in)
 
 void sl_client_discard(struct sl_client *c, size_t n)
 {
+    const struct sl_limit *limit = sl_client_limit(c, SL_PHASE_LINGER);
+
     c->n_lingered += n;
     /* Beyond the cap nothing more is read. To close at once would reset the connection, and with it
-       the answer that the client has perhaps not read yet: it gets a moment for that. */
-    if (c->n_lingered > sl_client_limit(c, SL_PHASE_LINGER)->cap_bytes) {
-        sl_channel_pause(&c->channel);
+       the answer that the client has perhaps not read yet: it gets a moment for that. (In shadow
+       mode it is read on: there is no close to come, and who is not read is not seen to go.) */
+    if (c->n_lingered > limit->cap_bytes) {
+        if (limit->is_enforced)
+            sl_channel_pause(&c->channel);
         if (sl_client_now_ms(c) + GRACE_MS < c->linger_until_ms)
             c->linger_until_ms = sl_client_now_ms(c) + GRACE_MS;
     }

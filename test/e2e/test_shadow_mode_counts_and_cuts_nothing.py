@@ -22,6 +22,42 @@ def test_first_byte(sluice, upstream):
     s.sleep(1)
     assert one.handshake().get("/bytes/1").status == 200
     shadowed(proxy, "first_byte")
+    # tls_handshake, whose deadline stood in for it, has ended once, and well
+    m = proxy.metrics()
+    assert m.get("sluice_phase_headroom_ratio_count", phase="tls_handshake") == 1
+    assert m.get("sluice_deadline_near_misses_total", phase="tls_handshake") == 0
+
+
+def test_proxy_header(sluice, upstream):
+    deadlines = {"proxy_header": SHADOW, "first_byte": "1200ms"}
+    proxy = sluice(upstream(), listener={"proxy_protocol": "required"}, deadlines=deadlines)
+    one, silent = proxy.connect(), proxy.connect(tls=None)
+    s.sleep(0.8)
+    one.raw_send(b"PROXY TCP4 192.0.2.7 198.51.100.1 5555 443\r\n")
+    assert one.handshake().get("/bytes/1").status == 200
+    assert silent.end() == "reset", "first_byte is enforced"
+    wait.at(silent.clock.seconds, 1.2)
+    assert proxy.metrics().get("sluice_deadline_expired_shadow_total", phase="proxy_header") == 2
+    assert proxy.expired("first_byte") == 1
+
+
+def test_linger(sluice, upstream):
+    """What is read on is seen to end, however much it is."""
+    def script(connection):
+        connection.head()
+        connection.respond(413)
+        connection.hold()
+
+    limits = {"idle": "300ms", "total": "600ms", "max_bytes": "64KiB", "enforce": False}
+    proxy = sluice(upstream(script), deadlines={"linger": limits})
+    one = proxy.client()
+    one.request("POST", "/", "Content-Length: 100000000")
+    assert one.response().status == 413
+    for _ in wait.ticks(0.05, n=30):
+        one.send(bytes(65536))
+    shadowed(proxy, "linger")
+    one.close()
+    wait.until(lambda: proxy.now_in("linger") == 0, what="the client to be seen gone")
 
 
 def test_tls_handshake(sluice, upstream):

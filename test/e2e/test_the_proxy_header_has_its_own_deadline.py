@@ -41,6 +41,15 @@ def test_lawful(sluice, upstream):
     proxy.nothing_expired()
 
 
+def test_a_shorter_one_that_counts_from_accept_is_not_postponed(sluice, upstream):
+    proxy = sluice(upstream(), listener=LISTENER, deadlines={"proxy_header": "8s", "first_byte": "600ms"})
+    one = proxy.connect(tls=None)
+    assert one.end() == "reset"
+    wait.at(one.clock.seconds, 0.6)
+    proxy.wait_expired("first_byte")
+    assert proxy.expired("proxy_header") == 0
+
+
 @pytest.mark.parametrize("header", [b"GET / HTTP/1.1\r\n", b"PROXY TCP4 nonsense\r\n", b"\x16\x03\x01\x02\x00\x01"])
 def test_what_is_no_proxy_header_is_refused_at_once(sluice, upstream, header):
     proxy = sluice(upstream(), listener=LISTENER)
