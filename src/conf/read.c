@@ -16,12 +16,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sluice/base/err.h>
 #include "read.h"
 #include "text.h"
 
+#define PATIENCE_MS     5000 /* with a pipe */
 #define PATH_TEXT_BYTES 512
 #define MAP_FIELDS_MAX  32
 #define SCHEMA_DEPTH    4
@@ -169,40 +171,79 @@ static bool check_scope(struct sl_reader *r, const struct sl_field *field,
 /* What the mapping has for each field of the schema. */
 struct match {
     const struct sl_item *item;
-    bool is_meant; /* a misspelt key seems to mean it: it is not called missing too */
+    struct sl_item *meant; /* a misspelt key that seems to mean it: it is not called missing too */
 };
 
-/* Reports unknown and duplicate keys. */
-static void match_keys(struct sl_reader *r, const struct sl_map *map, const struct sl_node *node,
-                       struct match *matches)
+/* A section of the kind that the field wants: its inside can be looked at for errors. */
+static bool is_section(const struct sl_field *field, const struct sl_node *node)
 {
-    for (const struct sl_item *item = node->first; item; item = item->next) {
+    return (field->type == SL_TYPE_MAP && node->kind == SL_NODE_MAP) ||
+           (field->type == SL_TYPE_LIST && node->kind == SL_NODE_LIST);
+}
+
+/* The first one counts; but errors inside of the second are told, too. What that lacks may stand in
+ * the first. */
+static void read_again(struct sl_reader *r, const struct sl_field *field, void *at,
+                       const struct sl_item *item, const struct sl_item *first)
+{
+    sl_report_add(r->report, item->key_at, r->path.ptr,
+                  "found a second time, expected once; the first is in line %u",
+                  first->key_at.line);
+    if (!is_section(field, item->node))
+        return;
+    r->is_again = field->type == SL_TYPE_MAP;
+    read_field(r, field, at, item, item->key_at);
+}
+
+/* A misspelt section is read as the one that it seems to mean, where that one is missing. */
+static void adopt_meant(struct sl_reader *r, const struct sl_map *map, struct match *matches)
+{
+    for (size_t i = 0; i < sl_map_n_fields(map); i++) {
+        size_t offset;
+        const struct sl_field *field = sl_map_field(map, i, &offset);
+        struct sl_item *meant = matches[i].meant;
+        if (!meant || matches[i].item || !is_section(field, meant->node))
+            continue;
+        meant->key = sl_span_str(field->key); /* for those who look its place up */
+        size_t mark = push(r, meant->key);
+        if (check_scope(r, field, meant))
+            matches[i].item = meant;
+        pop(r, mark);
+    }
+}
+
+/* Reports unknown and duplicate keys. */
+static void match_keys(struct sl_reader *r, const struct sl_map *map, void *base,
+                       const struct sl_node *node, struct match *matches)
+{
+    for (struct sl_item *item = node->first; item; item = item->next) {
         size_t mark = push(r, item->key), offset;
         size_t i = field_index(map, item->key);
         if (i == sl_map_n_fields(map)) {
             const char *meant = report_unknown(r, map, item);
             if (meant)
-                matches[field_index(map, sl_span_str(meant))].is_meant = true;
+                matches[field_index(map, sl_span_str(meant))].meant = item;
         } else if (matches[i].item) {
-            sl_report_add(r->report, item->key_at, r->path.ptr,
-                          "found a second time, expected once; the first is in line %u",
-                          matches[i].item->key_at.line);
+            const struct sl_field *field = sl_map_field(map, i, &offset);
+            read_again(r, field, (char *)base + offset, item, matches[i].item);
         } else if (check_scope(r, sl_map_field(map, i, &offset), item)) {
             matches[i].item = item;
         }
         pop(r, mark);
     }
+    adopt_meant(r, map, matches);
 }
 
 /* `node` NULL: nothing was written, all is default; `at` is then the place where it is missing. */
 static void read_map(struct sl_reader *r, const struct sl_map *map, void *base,
                      const struct sl_field *self, const struct sl_node *node, struct sl_where at)
 {
-    struct match matches[MAP_FIELDS_MAX] = {{NULL, false}};
+    struct match matches[MAP_FIELDS_MAX] = {{NULL, NULL}};
     struct sl_item bare = {.node = NULL};
-    bool is_broken = false;
+    bool is_broken = false, is_again = r->is_again;
+    r->is_again = false;
     if (node && node->kind == SL_NODE_MAP) {
-        match_keys(r, map, node, matches);
+        match_keys(r, map, base, node, matches);
     } else if (node && node->kind == SL_NODE_SCALAR && map->short_key) {
         bare = (struct sl_item){.key_at = node->at, .node = (struct sl_node *)(uintptr_t)node};
         matches[field_index(map, sl_span_str(map->short_key))].item = &bare;
@@ -213,7 +254,7 @@ static void read_map(struct sl_reader *r, const struct sl_map *map, void *base,
     for (size_t i = 0; i < sl_map_n_fields(map); i++) {
         size_t offset;
         const struct sl_field *field = sl_map_field(map, i, &offset);
-        if (!field || (field->is_required && matches[i].is_meant && !matches[i].item) ||
+        if (!field || (field->is_required && (is_again || matches[i].meant) && !matches[i].item) ||
             (is_broken && (field->is_required || field->type == SL_TYPE_MAP)))
             continue;
         bool is_bare = matches[i].item == &bare;
@@ -388,16 +429,21 @@ int sl_config_read_text(const char *name, struct sl_span text, struct sl_report 
     return read_text(name, text, report, false, out_config);
 }
 
-/* At most a byte more than is allowed, so that the tree can say that it is too much. */
+/* At most a byte more than is allowed, so that the tree can say that it is too much. A pipe is read
+ * as it comes, but not waited for without end: a reload would stand still. */
 static int read_file(int fd, char **out_text, size_t *out_len)
 {
+    struct pollfd source = {.fd = fd, .events = POLLIN};
     size_t cap = SL_TREE_MAX_BYTES + 1, len = 0;
     char *text = malloc(cap);
     if (!text)
         return SL_ERR_MEMORY;
     while (len < cap) {
-        ssize_t n = read(fd, text + len, cap - len);
-        if (n < 0 && errno == EINTR)
+        int is_there = poll(&source, 1, PATIENCE_MS);
+        ssize_t n = is_there > 0 ? read(fd, text + len, cap - len) : -1;
+        if (is_there == 0)
+            errno = ETIMEDOUT;
+        else if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n < 0) {
             free(text);
@@ -418,13 +464,14 @@ static int read_path(const char *path, struct sl_report *report, bool keeps_brok
     *out_config = NULL;
     char *text = NULL;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     int err = fd < 0 ? SL_ERR_IO : read_file(fd, &text, &len);
     int reason = errno;
     if (fd >= 0)
         close(fd);
     if (err == SL_ERR_IO) {
-        sl_report_add(report, (struct sl_where){0}, "", "cannot be read: %s", strerror(reason));
+        sl_report_add(report, (struct sl_where){0}, "", "cannot be read: %s",
+                      reason == ETIMEDOUT ? "nobody writes to it" : strerror(reason));
         return sl_report_is_out_of_memory(report) ? SL_ERR_MEMORY : SL_ERR_CONFIG;
     }
     if (err)

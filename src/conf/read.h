@@ -17,6 +17,7 @@ struct sl_reader {
     const char *folder;   /* against which relative paths stand; ends with "/", or is empty */
     struct sl_str path;   /* of the value at hand */
     enum sl_level level;  /* whose `deadlines` were entered last */
+    bool is_again;        /* the next map is there for the second time */
     bool is_out_of_memory;
 };
 

@@ -76,12 +76,13 @@ static int plan_endpoints(struct sl_plan *plan, struct sl_report *report)
     const struct sl_config *config = plan->config;
     int result = 0;
 
-    plan->endpoints = calloc(config->n_upstreams, sizeof(struct sl_plan_endpoint *));
+    /* one more than there are: a configuration with errors may have none */
+    plan->endpoints = calloc(config->n_upstreams + 1, sizeof(struct sl_plan_endpoint *));
     if (!plan->endpoints)
         return SL_ERR_MEMORY;
     for (size_t u = 0; u < config->n_upstreams; u++) {
         const struct sl_upstream_config *upstream = &config->upstreams[u];
-        plan->endpoints[u] = calloc(upstream->n_endpoints, sizeof(struct sl_plan_endpoint));
+        plan->endpoints[u] = calloc(upstream->n_endpoints + 1, sizeof(struct sl_plan_endpoint));
         if (!plan->endpoints[u])
             return SL_ERR_MEMORY;
         for (size_t e = 0; e < upstream->n_endpoints; e++) {
@@ -123,6 +124,16 @@ static int plan_listeners(struct sl_plan *plan, struct sl_tls_server *const *tls
     return 0;
 }
 
+static void free_endpoints(struct sl_plan *plan, const struct sl_config *config)
+{
+    for (size_t u = 0; plan->endpoints && u < config->n_upstreams; u++) {
+        for (size_t e = 0; plan->endpoints[u] && e < config->upstreams[u].n_endpoints; e++)
+            free(plan->endpoints[u][e].addrs);
+        free(plan->endpoints[u]);
+    }
+    free(plan->endpoints);
+}
+
 /* Frees all but the config, which belongs to the caller until the plan is complete. */
 static void dismantle(struct sl_plan *plan, struct sl_config *config)
 {
@@ -130,13 +141,8 @@ static void dismantle(struct sl_plan *plan, struct sl_config *config)
         sl_tls_server_unref(&plan->listeners[i].tls_server);
         free(plan->listeners[i].by_route);
     }
-    for (size_t u = 0; plan->endpoints && u < config->n_upstreams; u++) {
-        for (size_t e = 0; plan->endpoints[u] && e < config->upstreams[u].n_endpoints; e++)
-            free(plan->endpoints[u][e].addrs);
-        free(plan->endpoints[u]);
-    }
+    free_endpoints(plan, config);
     free(plan->listeners);
-    free(plan->endpoints);
     free(plan->route_order);
     free(plan);
 }
@@ -166,6 +172,15 @@ int sl_plan_new(struct sl_config *config, uint64_t number, uint32_t n_workers,
     }
     *out_plan = plan;
     return 0;
+}
+
+int sl_plan_check(struct sl_config *config, uint32_t n_workers, struct sl_report *report)
+{
+    struct sl_plan plan = {.config = config, .n_workers = n_workers ? n_workers : 1};
+
+    int err = plan_endpoints(&plan, report);
+    free_endpoints(&plan, config);
+    return err == SL_ERR_MEMORY ? err : 0;
 }
 
 struct sl_plan *sl_plan_ref(struct sl_plan *plan)

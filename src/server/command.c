@@ -233,7 +233,7 @@ static const char *find_gap(const struct sl_command *c)
     case SL_VERB_RUN:
     case SL_VERB_CHECK:
     case SL_VERB_EXPLAIN:
-        return c->config ? NULL : "a configuration file is needed: -c FILE";
+        return c->config && c->config[0] ? NULL : "a configuration file is needed: -c FILE";
     case SL_VERB_QUICKSTART:
         if (!c->upstream)
             return "the application's address is needed: --upstream HOST:PORT";

@@ -13,9 +13,10 @@
 #include "generation.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <sluice/loop/loop.h>
@@ -159,20 +160,20 @@ static bool is_stream(const char *path)
     return strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0;
 }
 
-/* What can be known of a log file without making it. */
-static void check_log(struct making *m, const char *path, struct sl_where at, const char *key)
+/* What can be known of a log file without making it. True: nothing speaks against it. */
+static bool check_log(struct making *m, const char *path, struct sl_where at, const char *key)
 {
-    if (is_stream(path) || access(path, W_OK) == 0)
-        return;
-    int number = errno;
-    if (number == ENOENT) {
-        char *copy = strdup(path);
-        const char *folder = copy ? dirname(copy) : "/";
-        number = access(folder, W_OK | X_OK) ? errno : 0;
-        free(copy);
-    }
+    struct stat st;
+    if (is_stream(path))
+        return true;
+    int number = access(path, W_OK) ? errno : 0;
+    if (number == 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        number = EISDIR;
+    if (number == ENOENT)
+        number = sl_process_folder_errno(path);
     if (number)
         sl_report_add(m->report, at, key, "%s cannot be written: %s", path, strerror(number));
+    return number == 0;
 }
 
 /* The logger for `path`: the present one when its path is the same. */
@@ -182,14 +183,12 @@ static void open_log(struct making *m, const char *path, const char *present_pat
 {
     if (!path)
         return; /* the configuration is broken just there */
-    if (m->how->is_check || m->is_broken) {
-        check_log(m, path, at, key);
-        return;
-    }
     if (present && strcmp(path, present_path) == 0) {
-        *out_logger = present;
+        *out_logger = present; /* what is open is written to, whatever became of the file */
         return;
     }
+    if (!check_log(m, path, at, key) || m->how->is_check || m->is_broken)
+        return;
     int err = sl_logger_new(path, ring_bytes, out_logger);
     if (err == SL_ERR_MEMORY)
         m->is_out_of_memory = true;
@@ -240,7 +239,9 @@ static bool is_own_port(const struct sl_generation *present, const struct sl_add
         if (!sl_addr_is_unix(ours) && sl_addr_port(ours) == sl_addr_port(address))
             return true;
     }
-    return false;
+    const struct sl_addr *status = &config->status.address;
+    return config->status.is_on && !sl_addr_is_unix(status) &&
+           sl_addr_port(status) == sl_addr_port(address);
 }
 
 static void report_bind(struct making *m, int err, const struct sl_addr *address,
@@ -275,6 +276,20 @@ static bool is_new_listener(const struct making *m, const struct sl_listener_con
     return !sl_generation_has_address(m->how->present, &listener->address);
 }
 
+/* Can a socket's file be made there? */
+static bool check_unix(struct making *m, const struct sl_addr *address, struct sl_where at,
+                       const char *path)
+{
+    const char *file = ((const struct sockaddr_un *)&address->storage)->sun_path;
+    struct stat st;
+    int number = sl_process_folder_errno(file);
+    bool is_other = number == 0 && lstat(file, &st) == 0 && !S_ISSOCK(st.st_mode);
+    if (number || is_other)
+        sl_report_add(m->report, at, path, "cannot listen on unix:%s: %s", file,
+                      is_other ? "a file that is no socket stands there" : strerror(number));
+    return number == 0 && !is_other;
+}
+
 /* One address: asks for it, or binds it. `n` sockets into fds. */
 static void visit_address(struct making *m, bool is_binding, const struct sl_addr *address,
                           uint32_t backlog, size_t n, int *fds, struct sl_where at,
@@ -283,6 +298,10 @@ static void visit_address(struct making *m, bool is_binding, const struct sl_add
     int err = 0;
     if (address->len == 0)
         return; /* the configuration is broken just there */
+    if (!at.line)
+        at = (struct sl_where){1, 1}; /* a default: the file lacks it as a whole */
+    if (!is_binding && sl_addr_is_unix(address) && !check_unix(m, address, at, path))
+        return;
     if (is_binding)
         err = sl_sockets_bind(address, backlog, n, fds);
     else if (!is_own_port(m->how->present, address))
@@ -326,6 +345,20 @@ static int bind_sockets(struct making *m)
     return m->is_out_of_memory ? SL_ERR_MEMORY : 0;
 }
 
+/* After a failure: what was bound goes, with its files. */
+static void unbind(struct making *m)
+{
+    const size_t n = m->config && m->g->fds ? m->config->n_listeners : 0;
+    for (size_t i = 0; i < n; i++) {
+        int *fds = &m->g->fds[i * m->g->n_workers];
+        if (fds[0] >= 0)
+            sl_sockets_unlink(&m->config->listeners[i].address);
+        sl_sockets_close(fds, m->g->n_workers);
+    }
+    if (m->g->status_fd >= 0)
+        sl_sockets_unlink(&m->config->status.address);
+}
+
 /* ---- the whole ---- */
 
 static int read_config(struct making *m)
@@ -361,12 +394,27 @@ static int read_config(struct making *m)
     return 0;
 }
 
-/* Looks names up, which may take seconds. Without a plan the sockets are still asked for. */
+/*
+ * Looks names up, which may take seconds, and longer when the resolver is not there. At the start
+ * who asks to end need not wait for that: nothing is bound yet. (quickstart has made a file, which
+ * it must take away itself.) Without a plan the sockets are still asked for.
+ */
 static int make_plan(struct making *m)
 {
-    int err = sl_plan_new(m->config, m->g->number, m->g->n_workers, m->tls_servers, m->report,
+    struct sl_signal_mask mask;
+    const bool may_end = !m->how->present && !m->how->source->identity;
+    int err;
+    if (may_end)
+        sl_process_admit_end(&mask);
+    if (m->is_broken) {
+        err = sl_plan_check(m->config, m->g->n_workers, m->report);
+    } else {
+        err = sl_plan_new(m->config, m->g->number, m->g->n_workers, m->tls_servers, m->report,
                           &m->g->plan);
-    m->is_config_ours = err != 0;          /* else the plan's now */
+        m->is_config_ours = err != 0; /* else the plan's now */
+    }
+    if (may_end)
+        sl_process_restore_signals(&mask);
     return err == SL_ERR_CONFIG ? 0 : err; /* it is in the report */
 }
 
@@ -377,7 +425,7 @@ static int make(struct making *m)
         err = make_tls_servers(m);
     if (!err)
         err = open_logs(m);
-    if (!err && !m->is_broken)
+    if (!err)
         err = make_plan(m);
     if (!err && !m->how->is_check)
         err = bind_sockets(m);
@@ -408,8 +456,7 @@ int sl_generation_prepare(const struct sl_preparation *how, struct sl_report *re
             sl_tls_server_unref(&m.tls_servers[i]);
     free(m.tls_servers);
     if (err) {
-        if (m.g->fds)
-            sl_sockets_close(m.g->fds, n_listeners * m.g->n_workers);
+        unbind(&m);
         sl_generation_free(&m.g, how->present);
         if (m.is_config_ours)
             sl_config_free(&m.config);

@@ -6,6 +6,8 @@
 #include "process.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -55,6 +57,16 @@ uint32_t sl_process_n_cores(void)
     return n > 0 ? (uint32_t)n : 1;
 }
 
+int sl_process_folder_errno(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return ENOMEM;
+    int number = access(dirname(copy), W_OK | X_OK) ? errno : 0;
+    free(copy);
+    return number;
+}
+
 static uint64_t count_fds(void)
 {
     struct stat st;
@@ -102,6 +114,15 @@ void sl_process_block_signals(struct sl_signal_mask *out_mask)
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &ours, &out_mask->before);
+}
+
+void sl_process_admit_end(struct sl_signal_mask *out_mask)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &ends, &out_mask->before);
 }
 
 void sl_process_restore_signals(const struct sl_signal_mask *mask)

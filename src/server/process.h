@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process: what the kernel knows and grants: descriptors, memory, cores, signals; and the service
- * manager that may have started us.
+ * process: what the kernel knows and grants: descriptors, folders, memory, cores, signals; and the
+ * service manager that may have started us.
  */
 #ifndef SLUICE_SERVER_PROCESS_H
 #define SLUICE_SERVER_PROCESS_H
@@ -19,6 +19,9 @@ uint64_t sl_process_raise_fds(void);
 /* Cores that this process may run on; at least 1. */
 uint32_t sl_process_n_cores(void);
 
+/* Why no file can be made at this path, because of its folder: an errno; or 0. */
+int sl_process_folder_errno(const char *path);
+
 struct sl_process_use {
     uint64_t n_fds, max_fds;
     uint64_t resident_bytes, virtual_bytes;
@@ -32,6 +35,8 @@ struct sl_signal_mask {
     sigset_t before;
 };
 void sl_process_block_signals(struct sl_signal_mask *out_mask);
+/* SIGTERM and SIGINT end the process at once until the mask is restored. */
+void sl_process_admit_end(struct sl_signal_mask *out_mask);
 void sl_process_restore_signals(const struct sl_signal_mask *mask);
 
 /* Tells the service manager (sd_notify(3)'s protocol) where NOTIFY_SOCKET is set: "READY=1",

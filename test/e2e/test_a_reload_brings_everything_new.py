@@ -2,12 +2,13 @@
 """SIGHUP: certificates, listeners and routes are those of the file; a listener that is gone is closed; no connection is
 refused meanwhile."""
 import shutil
+import signal
 import ssl
 import threading
 
 import pytest
 
-from testenv import ports, sluice as s, wait
+from testenv import ports, sluice as s, wait, yaml
 
 
 def subject(one):
@@ -84,3 +85,15 @@ def test_routes_and_deadlines(sluice, upstream):
     clock = wait.Stopwatch()
     assert two.end() == "close_notify"
     wait.at(clock.seconds + 0.05, 0.3)
+
+
+def test_a_listener_and_the_status_endpoint_change_places(sluice, upstream):
+    proxy = sluice(upstream())
+    proxy.config["listeners"][0]["address"] = f"127.0.0.1:{proxy.status_port}"
+    proxy.config["status"]["address"] = f"127.0.0.1:{proxy.port}"
+    proxy.config_path.write_text(yaml.dump(proxy.config))
+    proxy.signal(signal.SIGHUP)
+    proxy.wait_log("generation 2 is in force")
+    proxy.port, proxy.status_port = proxy.status_port, proxy.port
+    assert proxy.generation() == 2
+    assert proxy.client(address=("127.0.0.1", proxy.port)).get("/bytes/1").status == 200

@@ -2,6 +2,7 @@
 """`sluice check` and `sluice run`: every error as file:line:col: path: message, a suggestion for a misspelt key, exit 2,
 and nothing started."""
 import re
+import socket
 
 import pytest
 
@@ -152,6 +153,70 @@ def test_an_address_in_use(tmp_path, sluice, upstream):
     assert proxy.client().get("/bytes/1").status == 200
 
 
+@pytest.mark.limit(60)
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_other_errors_hide_none_of_names_shares_logs_and_sockets(tmp_path, verb):
+    text = """\
+workers: 3
+listeners:
+  - address: 127.0.0.1:{port}
+    tls: off
+  - address: unix:none/of.sock
+    tls: off
+  - address: unix:sluice.yaml
+    tls: off
+upstreams:
+  - name: app
+    endpoints:
+      - no-such-host.invalid:80
+      - address: 127.0.0.1:9
+        max_connections: 2
+log: none/sluice.log
+access_log: .
+status: off
+"""
+    expected = {"upstreams[0].endpoints[0].address": 12, "upstreams[0].endpoints[1].max_connections": 13,
+                "log.path": 15, "access_log.path": 16}
+    if verb == "run":  # check binds nothing
+        expected |= {"listeners[1].address": 5, "listeners[2].address": 7}
+    text = text.format(port=ports.free_port())
+    done, found = check(tmp_path, text, verb)
+    assert done.returncode == 2 and {path: line for line, _, path, _ in found} == expected, done.stderr
+    messages = {path: message for _, _, path, message in found}
+    assert "No such file or directory" in messages["log.path"] and "Is a directory" in messages["access_log.path"]
+    if verb == "run":
+        assert "No such file or directory" in messages["listeners[1].address"]
+        assert "no socket" in messages["listeners[2].address"]
+    done, found = check(tmp_path, text + "rubbish: 1\n", verb)
+    assert done.returncode == 2 and {path: line for line, _, path, _ in found} == expected | {"rubbish": 18}, done.stderr
+
+
+def test_a_default_address_in_use(tmp_path):
+    """What is not in the file has the file as its place."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("127.0.0.1", 9901))
+            other.listen()
+        except OSError:
+            pass  # somebody has it, which will do
+        done, found = check(tmp_path, GOOD.format(port=ports.free_port()).replace("status: off\n", ""), "run")
+    assert done.returncode == 2
+    assert [(line, path) for line, _, path, _ in found] == [(1, "status.address")], done.stderr
+
+
+def test_what_was_bound_before_a_failure_leaves_no_file(tmp_path):
+    first, both = tmp_path / "first.sock", ports.free_port()
+    text = GOOD.format(port=both).replace("upstreams:", f"""\
+  - {{address: 'unix:{first}', tls: off}}
+  - {{address: 'unix:{tmp_path}/x/../first.sock', tls: off}}
+upstreams:""")
+    (tmp_path / "x").mkdir()
+    done, found = check(tmp_path, text, "run")
+    assert done.returncode == 2 and [path for _, _, path, _ in found] == ["listeners[2].address"], done.stderr
+    assert not first.exists()
+
+
 def test_contradictions(tmp_path):
     port = ports.free_port()
     cases = {
@@ -173,3 +238,11 @@ def test_a_misspelt_key_hides_no_errors_of_the_right_one(tmp_path):
     done, found = check(tmp_path, text)
     assert done.returncode == 2
     assert {"listners", "listeners[0].address", "listeners[0].tsl"} <= {path for _, _, path, _ in found}, done.stderr
+
+
+def test_a_misspelt_section_hides_no_errors_of_its_own(tmp_path, certs):
+    text = TLS.format(port=99999, certificate=certs.ecdsa.certificate, key="none.key")
+    done, found = check(tmp_path, text.replace("listeners:", "listners:"))
+    assert done.returncode == 2
+    assert [(line, path) for line, _, path, _ in found] == [
+        (1, "listners"), (2, "listeners[0].address"), (6, "listeners[0].tls.certificates[0].key")], done.stderr

@@ -168,8 +168,8 @@ struct sl_config {
     } status;
 };
 
-/* Reads and checks the file. 0, or SL_ERR_CONFIG with the report filled (all errors), or
- * SL_ERR_MEMORY. */
+/* Reads and checks the file, which may be a pipe: one that stays silent for 5 s is an error. 0, or
+ * SL_ERR_CONFIG with the report filled (all errors), or SL_ERR_MEMORY. */
 int sl_config_read(const char *path, struct sl_report *report, struct sl_config **out_config);
 /* The same, but with SL_ERR_CONFIG *out_config is what could be read, or NULL: any text in it may
    be NULL, any address empty. Good for looking for further errors, and to be freed. */

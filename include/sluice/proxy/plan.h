@@ -43,6 +43,9 @@ struct sl_plan {
 int sl_plan_new(struct sl_config *config, uint64_t number, uint32_t n_workers,
                 struct sl_tls_server *const *tls_servers, struct sl_report *report,
                 struct sl_plan **out_plan);
+/* Reports what sl_plan_new would refuse in a configuration that has other errors already, and was
+   read as far as it goes. Blocking, too. 0 or SL_ERR_MEMORY. */
+int sl_plan_check(struct sl_config *config, uint32_t n_workers, struct sl_report *report);
 struct sl_plan *sl_plan_ref(struct sl_plan *plan);
 /* Any thread; the last one frees it. Nulls the pointer. */
 void sl_plan_unref(struct sl_plan **plan);

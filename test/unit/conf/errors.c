@@ -436,6 +436,69 @@ static void misspelt_twins(void **state)
     expect_all(cases, SL_N_ELEMENTS(cases));
 }
 
+/* A misspelt section is looked into as the one that it seems to mean; no value is guessed at. */
+static void inside_of_misspelt_sections(void **state)
+{
+    static const struct bad cases[] = {
+        {UPSTREAM "listners: [{address: x, tls: off}]\n",
+         "t:2:1: listners: unknown key `listners` in the configuration; did you mean "
+         "`listeners`?\n"
+         "t:2:22: listeners[0].address: found `x`, expected an address such as `:8443`, "
+         "`127.0.0.1:8443`, `[::1]:8443` or `unix:/path`\n"},
+        {UPSTREAM "listners: [{address: ':1', tls: off}, {address: ':1', tls: off}]\n",
+         "t:2:1: listners: unknown key `listners` in the configuration; did you mean "
+         "`listeners`?\n"
+         "t:2:49: listeners[1].address: found `:1` a second time, expected another address; the "
+         "first is in line 2\n"},
+        {UPSTREAM "listeners: [{address: ':1', tls: off, deadline: {drain: {limit: 0}}}]\n",
+         "t:2:39: listeners[0].deadline: unknown key `deadline` in a listener; did you mean "
+         "`deadlines`?\n"
+         "t:2:50: listeners[0].deadlines.drain: found in a listener, expected only in the "
+         "`deadlines` of the top level: it concerns the whole process\n"},
+        {LEAST "deadlines: {tunel: {idle: 0}}\n",
+         "t:3:13: deadlines.tunel: unknown key `tunel` in `deadlines`; did you mean `tunnel`?\n"
+         "t:3:27: deadlines.tunnel.idle: found `0`, expected " DURATION "\n"},
+        {UPSTREAM "listeners: [{address: ':1', tls: off, deadlines: {drian: {limit: 0}}}]\n",
+         "t:2:51: listeners[0].deadlines.drian: unknown key `drian` in these `deadlines`; did you "
+         "mean `drain`?\n"
+         "t:2:51: listeners[0].deadlines.drain: found in a listener, expected only in the "
+         "`deadlines` of the top level: it concerns the whole process\n"},
+        {LEAST "limit: 5\n",
+         "t:3:1: limit: unknown key `limit` in the configuration; did you mean `limits`?\n"},
+        {LEAST "wrokers: 0\n",
+         "t:3:1: wrokers: unknown key `wrokers` in the configuration; did you mean `workers`?\n"},
+    };
+    expect_all(cases, SL_N_ELEMENTS(cases));
+}
+
+/* The first one counts; the second is only searched for errors, and may lack what the first has. */
+static void inside_of_second_sections(void **state)
+{
+    static const struct bad cases[] = {
+        {LEAST "limits: {header_bytes: 33KiB}\nlimits: {header_bytes: 0, pressure_start: 50%}\n",
+         "t:4:1: limits: found a second time, expected once; the first is in line 3\n"
+         "t:4:24: limits.header_bytes: found `0`, expected a size such as `64KiB` from 1KiB to "
+         "1MiB\n"},
+        {LEAST "upstreams: [{name: b, endpoints: [x]}, {endpoints: ['a:1']}]\n"
+               "routes: [{upstream: app}]\n",
+         "t:3:1: upstreams: found a second time, expected once; the first is in line 2\n"
+         "t:3:35: upstreams[0].endpoints[0]: found `x`, expected `host:port` or `unix:/path`\n"
+         "t:3:40: upstreams[1].name: missing, expected a name of up to 64 letters, digits, `.`, "
+         "`_` or `-`\n"},
+        {UPSTREAM "listeners:\n  - address: ':1'\n    tls: {certificates: [{certificate: a, key: "
+                  "b}]}\n    tls: {versions: [1.1], strictsni: maybe}\n",
+         "t:5:5: listeners[0].tls: found a second time, expected once; the first is in line 4\n"
+         "t:5:22: listeners[0].tls.versions: found `1.1`, expected a list with one or more of "
+         "`1.2` or `1.3`\n"
+         "t:5:28: listeners[0].tls.strictsni: unknown key `strictsni` in `tls`; did you mean "
+         "`strict_sni`?\n"},
+        {LEAST "limits: 5\nlimits: 6\n",
+         "t:3:9: limits: found `5`, expected a mapping\n"
+         "t:4:1: limits: found a second time, expected once; the first is in line 3\n"},
+    };
+    expect_all(cases, SL_N_ELEMENTS(cases));
+}
+
 /* One run shows them all, in the order of the file. */
 static void all_at_once(void **state)
 {
@@ -495,6 +558,8 @@ int main(void)
         cmocka_unit_test(twins),
         cmocka_unit_test(references_and_contradictions),
         cmocka_unit_test(misspelt_twins),
+        cmocka_unit_test(inside_of_misspelt_sections),
+        cmocka_unit_test(inside_of_second_sections),
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(found_texts_are_cut_and_made_safe),
     };

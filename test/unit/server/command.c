@@ -110,6 +110,8 @@ static void bad_lines(void **state)
         {{"explain"}, "-c FILE", "`sluice explain --help`"},
         {{"run", "-c"}, "-c needs a value", "`sluice run --help`"},
         {{"run", "--config"}, "--config needs a value", "`sluice run --help`"},
+        {{"run", "-c", ""}, "-c FILE", "`sluice run --help`"},
+        {{"check", "--config="}, "-c FILE", "`sluice check --help`"},
         {{"run", "--confix=a"}, "unknown option --confix=a", "`sluice run --help`"},
         {{"run", "-q"}, "unknown option -q", "`sluice run --help`"},
         {{"run", "-c", "f", "--route", "r"}, "unknown option --route", "`sluice run --help`"},
