@@ -84,7 +84,8 @@ void sl_field_expects(const struct sl_field *field, struct sl_str *s)
         [SL_TYPE_PATH] = "the path of a file",
         [SL_TYPE_NAME] = "a name of up to 64 letters, digits, `.`, `_` or `-`",
         [SL_TYPE_HOST] = "a host name without port such as `example.org` or `*.example.org`",
-        [SL_TYPE_PREFIX] = "a path that starts with `/`, without `?`, `#` and dot segments",
+        [SL_TYPE_PREFIX] = "a path that starts with `/`, without `?`, `#` and dot segments; "
+                           "escapes in upper case, and only where they are needed",
         [SL_TYPE_TOKEN] = "a word of up to 64 letters, digits, `.`, `_` or `-`",
         [SL_TYPE_LISTEN] = ("an address such as `:8443`, `127.0.0.1:8443`, `[::1]:8443` or "
                             "`unix:/path`"),

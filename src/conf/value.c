@@ -138,6 +138,27 @@ static bool is_host(struct sl_span text)
     return label > 0;
 }
 
+static int upper_hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Is every "%" an escape as it stands in a path that was normalised (RFC 3986 sections 6.2.2.1 and
+   6.2.2.2)? A route with another one would never be found. */
+static bool has_normal_escapes(struct sl_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '%')
+            continue;
+        if (text.len - i < 3 || upper_hex(text.ptr[i + 1]) < 0 || upper_hex(text.ptr[i + 2]) < 0)
+            return false;
+        char c = (char)(upper_hex(text.ptr[i + 1]) << 4 | upper_hex(text.ptr[i + 2]));
+        if (c == '\0' || is_alnum(c) || strchr("-._~", c))
+            return false;
+    }
+    return true;
+}
+
 /* A path as it can stand in a request target (RFC 3986 section 3.3), without "." and "..". */
 static bool is_path_prefix(struct sl_span text)
 {
@@ -157,7 +178,7 @@ static bool is_path_prefix(struct sl_span text)
         if (sl_span_eq(rest, SL_SPAN(".")) || sl_span_eq(rest, SL_SPAN("..")))
             return false;
     }
-    return true;
+    return has_normal_escapes(text);
 }
 
 static bool store_host(struct sl_reader *r, void *base, size_t offset, struct sl_span text)

@@ -477,6 +477,9 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     } else if (ch->tls && how == SL_CHANNEL_CLEAN && !ch->has_shut_down) {
         if (encrypt_stage(ch) == 0)
             sl_tls_session_close_notify(ch->tls->session);
+    } else if (how == SL_CHANNEL_CUT) {
+        if (!ch->tls || encrypt_stage(ch) == 0)
+            sl_tcp_flush(ch->tcp);
     } else if (how == SL_CHANNEL_ALERT && ch->tls) {
         sl_tls_session_abort(ch->tls->session);
     } else if (how == SL_CHANNEL_ALERT && ch->tls_server) {
@@ -488,7 +491,7 @@ void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how)
     sl_channel_forget_tls(ch);
     sl_channel_forget_opening(ch);
     ch->fresh = (struct sl_span){0};
-    bool is_cut = how == SL_CHANNEL_RESET || ch->lost_err != 0;
+    bool is_cut = how == SL_CHANNEL_CUT || how == SL_CHANNEL_RESET || ch->lost_err != 0;
     sl_tcp_close(&ch->tcp, is_cut ? SL_TCP_RESET : SL_TCP_FIN);
 }
 

@@ -180,7 +180,13 @@ static void cut(struct sl_stream *s, const struct sl_cause *cause)
         sl_client_say_goodbye(c);
         return;
     }
-    sl_client_close(c, is_clean ? SL_CHANNEL_CLEAN : SL_CHANNEL_RESET, cause);
+    /* Of a response that breaks in the turn in which its head came nothing is sent yet: a reset
+       without a byte would look like a request that nobody has served, and it may be asked again.
+     */
+    enum sl_channel_close how = is_clean ? SL_CHANNEL_CLEAN : SL_CHANNEL_RESET;
+    if (how == SL_CHANNEL_RESET && c->exchange->header_turn == sl_loop_n_turns(c->proxy->loop))
+        how = SL_CHANNEL_CUT;
+    sl_client_close(c, how, cause);
 }
 
 static void end_tunnel_out(struct sl_stream *s)

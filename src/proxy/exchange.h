@@ -81,6 +81,7 @@ struct sl_exchange {
     uint64_t link_written_before;               /* wire bytes of the link when it was taken */
     /* clock times in ms; 0: did not happen */
     uint64_t began_ms, dialled_ms, request_done_ms, header_ms;
+    uint64_t header_turn; /* of the loop (sl_loop_n_turns); 0: did not happen */
     char request_id[SL_REQUEST_ID_BYTES];
 };
 

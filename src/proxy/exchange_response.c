@@ -115,6 +115,7 @@ static void on_link_head(void *owner, struct sl_head *head, const struct sl_fram
         return;
     }
     x->header_ms = sl_loop_now_ms(x->proxy->loop);
+    x->header_turn = sl_loop_n_turns(x->proxy->loop);
     if (x->request_done_ms)
         sl_histogram_add(&counters->upstream_duration, x->header_ms - x->request_done_ms);
     sl_expiry_ended_well(&x->upstream_header, counters,

@@ -47,6 +47,12 @@ const char *sl_refuse_error_type(int status, const struct sl_cause *cause)
     }
 }
 
+static bool is_letter(char c)
+{
+    c = sl_ascii_lower(c);
+    return c >= 'a' && c <= 'z';
+}
+
 void sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
 {
     char body_buf[512], date[40];
@@ -66,7 +72,9 @@ void sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
     sl_str_addz(out, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
                      "X-Content-Type-Options: nosniff\r\n");
     sl_str_addf(out, "Content-Length: %zu\r\n", body.len);
-    sl_str_addf(out, "Proxy-Status: %s; error=%s", reply->via,
+    /* A name that does not begin with a letter is no token (RFC 8941 3.3.4). */
+    const char *quote = is_letter(reply->via[0]) ? "" : "\"";
+    sl_str_addf(out, "Proxy-Status: %s%s%s; error=%s", quote, reply->via, quote,
                 sl_refuse_error_type(reply->status, reply->cause));
     if (reply->cause && reply->cause->phase != SL_PHASE_NONE)
         sl_str_addf(out, "; details=\"%s\"", sl_phase_key(reply->cause->phase));

@@ -110,6 +110,20 @@ static void take_list(struct sl_head *head, enum sl_field_id id, struct sl_str *
     sl_head_drop(head, id);
 }
 
+/* Does a quoted-string (RFC 9110 5.6.4) run beyond the end? What is added would be a part of it. */
+static bool has_open_quote(struct sl_span s)
+{
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            is_quoted = !is_quoted;
+        else if (s.ptr[i] == '\\' && is_quoted)
+            i++;
+    }
+    return is_quoted;
+}
+
 /* Adds one member to what is there, or begins the list. */
 static int extend_list(struct sl_head *head, enum sl_field_id id, struct sl_span name,
                        struct sl_span member)
@@ -121,10 +135,11 @@ static int extend_list(struct sl_head *head, enum sl_field_id id, struct sl_span
         return sl_head_add(head, name, member);
     sl_str_init(&list, buf, sizeof(buf));
     take_list(head, id, &list);
+    bool is_open = has_open_quote(sl_str_span(&list));
     if (list.len)
         sl_str_addz(&list, ", ");
     sl_str_add(&list, member);
-    if (list.is_cut)
+    if (list.is_cut || is_open)
         return sl_head_add(head, name, member);
     return sl_head_add(head, name, sl_str_span(&list));
 }
@@ -140,7 +155,8 @@ static bool is_plain(struct sl_span s)
 
 static void write_forwarded(const struct sl_exchange *x, struct sl_span peer, struct sl_str *s)
 {
-    bool is_v6 = x->origin.peer.storage.ss_family == AF_INET6;
+    /* By its text: a PROXY header may give ::ffff:192.0.2.1, which is written as 192.0.2.1. */
+    bool is_v6 = peer.len && memchr(peer.ptr, ':', peer.len);
 
     sl_str_addz(s, is_v6 ? "for=\"[" : "for=");
     if (sl_addr_is_unix(&x->origin.peer))

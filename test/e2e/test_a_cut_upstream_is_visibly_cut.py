@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An upstream that goes away within its response: the client sees the cut, whatever the framing; before the response it
 is 502."""
+import os
+import tempfile
+
 import pytest
 
 from testenv import message, wait
@@ -36,6 +39,40 @@ def test_within_the_body(sluice, upstream, framing, how, tls):
     assert one.ended != "close_notify"
     line = proxy.wait_access()[0]
     assert line["status"] == 200 and line["cause"]["side"] == "upstream"
+
+
+def test_at_once(sluice, upstream):
+    """A unix socket tells that its peer is gone together with its last bytes: they are passed on all the same."""
+    def script(connection):
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + HEADS["length"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = upstream(script, unix=os.path.join(folder, "app.sock"))
+        for tls in (None, "off"):
+            assert_cut(sluice(app, tls=tls).client().request(), b"some")
+
+
+BAD_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nno chunk\r\n"
+
+
+@pytest.mark.parametrize("tls", [None, "off"], ids=["tls", "plain"])
+def test_by_garbage_that_comes_with_the_head(sluice, upstream, tls):
+    def script(connection):
+        connection.request()
+        connection.send(BAD_CHUNK)
+        connection.hold()
+
+    assert_cut(sluice(upstream(script), tls=tls).client().request(), b"some")
+
+
+def assert_cut(one, body):
+    head = one.reader.head()
+    assert head.status == 200
+    with pytest.raises(message.Cut):
+        one.reader.body(head)
+    assert head.body == body
+    assert one.ended != "close_notify"
 
 
 @pytest.mark.parametrize("how", ["fin", "reset", "half_head"])

@@ -9,6 +9,7 @@ ROUTES = [
     {"path": "/api/v2", "host": "sluice.test", "upstream": "v2"},
     {"host": "*.sluice.test", "upstream": "wild"},
     {"path": "/any", "upstream": "any"},
+    {"path": "/caf%C3%A9", "host": "sluice.test", "upstream": "any"},
 ]
 CASES = [
     ("sluice.test", "/", "site"), ("sluice.test", "/x", "site"), ("sluice.test", "/api", "api"),
@@ -21,6 +22,7 @@ CASES = [
     ("evilsluice.test", "/", None), ("other", "/any", "any"), ("other", "/anything", None), ("other", "/", None),
     # what the application will make of it, once it has removed dots and escapes
     ("sluice.test", "/x/../api", "api"), ("sluice.test", "/%61pi", "api"), ("sluice.test", "/api/../x", "site"),
+    ("sluice.test", "/caf%C3%A9", "any"), ("sluice.test", "/caf%c3%a9/x", "any"), ("sluice.test", "/caf%C3%A8", "site"),
     ("sluice.test", "/api/%2e%2e/x", "site"), ("sluice.test", "/./api", "api"), ("sluice.test", "/api/v2/..", "api"),
 ]
 

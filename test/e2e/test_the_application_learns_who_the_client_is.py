@@ -41,6 +41,18 @@ def test_from_a_trusted_proxy(sluice, upstream, trusted):
     assert ", ".join(request.all("Via")) == "1.0 first, 1.1 sluice"
 
 
+@pytest.mark.parametrize("forwarded", ['for="unclosed', 'for="a\\', 'for=a, for="b', 'for="a\\";host=b'])
+def test_a_quote_that_is_never_closed_swallows_nothing(sluice, upstream, forwarded):
+    """A trusted proxy may have passed on what its client wrote."""
+    app = upstream()
+    one = sluice(app, tls="off", forwarding={"trusted_proxies": ["127.0.0.1"]}).client()
+    assert one.get("/", f"Forwarded: {forwarded}", host="a").status == 200
+    assert app.requests[0].get("Forwarded") == 'for=127.0.0.1;host="a";proto=http'
+    whole = 'for="\\"a, b\\\\"'
+    assert one.get("/", f"Forwarded: {whole}", host="a").status == 200
+    assert app.requests[1].get("Forwarded") == whole + ', for=127.0.0.1;host="a";proto=http'
+
+
 def test_from_one_that_is_not_on_the_list(sluice, upstream):
     app = upstream()
     one = sluice(app, forwarding={"trusted_proxies": ["10.0.0.0/8"]}).client()

@@ -16,9 +16,12 @@ def version_2(family, addresses, command=0x21, more=b""):
 V4 = socket.inet_aton("192.0.2.7") + socket.inet_aton("198.51.100.1") + struct.pack(">HH", 5555, 443)
 V6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socket.AF_INET6, "::1") + \
     struct.pack(">HH", 5555, 443)
+MAPPED = socket.inet_pton(socket.AF_INET6, "::ffff:192.0.2.7") + V6[16:]
 HEADERS = {
     "v1_tcp4": (b"PROXY TCP4 192.0.2.7 198.51.100.1 5555 443\r\n", "192.0.2.7"),
     "v1_tcp6": (b"PROXY TCP6 2001:db8::7 ::1 5555 443\r\n", "2001:db8::7"),
+    "v1_tcp6_of_ipv4": (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 5555 443\r\n", "192.0.2.7"),
+    "v2_tcp6_of_ipv4": (version_2(0x21, MAPPED), "192.0.2.7"),
     "v1_unknown": (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
     "v2_tcp4": (version_2(0x11, V4), "192.0.2.7"),
     "v2_tcp6": (version_2(0x21, V6), "2001:db8::7"),
@@ -41,6 +44,8 @@ def test_good(sluice, upstream, what, tls):
         one.raw_send(header)
         assert one.handshake().get("/").status == 200
     assert app.requests[0].get("X-Forwarded-For") == address
+    member = f'for="[{address}]";' if ":" in address else f"for={address};"  # RFC 7239 section 6
+    assert app.requests[0].get("Forwarded").startswith(member)
     assert address in proxy.wait_access(1)[0]["client"]
 
 

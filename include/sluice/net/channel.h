@@ -104,7 +104,9 @@ int sl_channel_connect(struct sl_channel *ch, struct sl_loop *loop, const struct
 enum sl_channel_close {
     SL_CHANNEL_CLEAN, /* what was written, close_notify, FIN; RST if some of it is lost */
     SL_CHANNEL_ALERT, /* in a handshake: an alert that says we gave up; then FIN */
-    SL_CHANNEL_RESET, /* RST: a cut that cannot be taken for an end */
+    SL_CHANNEL_CUT, /* what was written, as far as the kernel takes it at once; then RST: a cut that
+                       cannot be taken for an end */
+    SL_CHANNEL_RESET, /* RST at once */
 };
 /* Idempotent; no event follows. The memory is the owner's. */
 void sl_channel_close(struct sl_channel *ch, enum sl_channel_close how);
