@@ -66,6 +66,14 @@ static void on_partial(void *owner, size_t n_bytes)
     struct sl_client *c = owner;
     if (c->exchange)
         sl_exchange_on_partial_body(c->exchange, n_bytes);
+    else if (c->phase == SL_PHASE_LINGER)
+        sl_client_await_linger(c);
+}
+
+static void end_linger(struct sl_client *c)
+{
+    sl_client_end_phase_well(c);
+    sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
 }
 
 static void on_end(void *owner, int err)
@@ -88,7 +96,7 @@ static void on_end(void *owner, int err)
     case SL_CLIENT_LINGER:
         if (err == 0 && !sl_channel_is_drained(&c->channel))
             return; /* on_drained closes */
-        sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
+        end_linger(c);
         return;
     case SL_CLIENT_IDLE:
     case SL_CLIENT_HEADER: /* half a request, behind others whose answers are on their way */
@@ -126,7 +134,7 @@ static void on_drained(void *owner)
     if (c->exchange)
         sl_exchange_on_room(c->exchange);
     else if (c->state == SL_CLIENT_LINGER && c->has_ended)
-        sl_client_close(c, SL_CHANNEL_CLEAN, NULL);
+        end_linger(c);
 }
 
 static void on_proxied(void *owner, const struct sl_addr *source)

@@ -134,8 +134,13 @@ void sl_client_end_phase_well(struct sl_client *c)
 {
     if (c->phase != SL_PHASE_NONE && sl_deadline_is_armed(&c->deadline)) {
         struct sl_limit limit = sl_client_limit_in_force(c, c->phase);
-        uint64_t used_ms = sl_client_now_ms(c) - c->deadline.since_ms;
-        if (c->deadline.phase == c->phase)
+        uint64_t now = sl_client_now_ms(c), used_ms = now - c->deadline.since_ms;
+        uint64_t left_ms = c->deadline.due_ms > now ? c->deadline.due_ms - now : 0;
+        if (c->phase == SL_PHASE_LINGER) /* it is the last silence that ends here */
+            sl_counters_headroom(c->proxy->counters, SL_PHASE_LINGER,
+                                 limit.limit_ms > left_ms ? limit.limit_ms - left_ms : 0,
+                                 limit.limit_ms);
+        else if (c->deadline.phase == c->phase)
             sl_expiry_ended_well(&c->deadline, c->proxy->counters, &limit);
         else if (used_ms < limit.limit_ms) /* of those from accept another would have ended first */
             sl_counters_headroom(c->proxy->counters, c->phase, used_ms, limit.limit_ms);
@@ -214,8 +219,11 @@ void sl_client_close(struct sl_client *c, enum sl_channel_close how, const struc
     sl_exchange_close(&c->exchange, cause);
     sl_client_enter_phase(c, SL_PHASE_NONE);
     sl_deadline_fini(&c->deadline);
-    if (c->delivery)
+    if (c->delivery) {
+        if (!cause) /* the client has closed: it has what it wants */
+            sl_meter_end(&c->delivery->meter);
         sl_meter_fini(&c->delivery->meter);
+    }
     sl_channel_close(&c->channel, how);
     sl_crowd_leave(&proxy->crowd, &c->place);
     sl_upstreams_unref(&c->set);

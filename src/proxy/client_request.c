@@ -111,8 +111,10 @@ static void on_parsed_end(struct sl_client *c)
 {
     if (c->exchange)
         sl_exchange_on_body_end(c->exchange, sl_parser_trailers(c->parser));
-    else if (c->state == SL_CLIENT_DISCARD)
+    else if (c->state == SL_CLIENT_DISCARD) {
+        sl_client_end_phase_well(c);
         sl_client_finish_response(c, true);
+    }
 }
 
 /* One event of the parser. False: it needs more bytes, or there is nothing more to do. */

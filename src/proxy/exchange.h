@@ -77,7 +77,7 @@ struct sl_exchange {
     struct sl_cause cause;                      /* the first that was recorded */
     int status;                                 /* of the final response; 0: none */
     uint64_t n_request_bytes, n_response_bytes; /* bodies */
-    uint64_t n_request_paced;                   /* of the body, told to its meter */
+    uint64_t n_request_paced;                   /* of the first, told to its meter */
     uint64_t link_written_before;               /* wire bytes of the link when it was taken */
     /* clock times in ms; 0: did not happen */
     uint64_t began_ms, dialled_ms, request_done_ms, header_ms;

@@ -125,18 +125,21 @@ static void pour(struct sl_exchange *x, struct sl_spans bytes)
 /* Law 2: of a long TLS record nothing can be read until it is whole, which takes long at a lawful
    pace, so its bytes count as they come. What counted in advance does not count again, and what a
    record held beside the body (the lines of chunks) counts in advance once, not with each. */
-static void note_body_progress(struct sl_exchange *x, uint64_t n_come)
+static void note_progress(struct sl_exchange *x, uint64_t n_come)
 {
+    bool is_tunnel = x->response == SL_RESPONSE_TUNNEL;
+
     if (n_come <= x->n_request_paced)
         return;
-    sl_meter_progress(&x->request_body, n_come - x->n_request_paced);
+    sl_meter_progress(is_tunnel ? &x->upstream_body : &x->request_body,
+                      n_come - x->n_request_paced);
     x->n_request_paced = n_come;
 }
 
 void sl_exchange_on_partial_body(struct sl_exchange *x, size_t n_bytes)
 {
-    if (sl_meter_is_running(&x->request_body))
-        note_body_progress(x, x->n_request_bytes + n_bytes);
+    if (x->response == SL_RESPONSE_TUNNEL || sl_meter_is_running(&x->request_body))
+        note_progress(x, x->n_request_bytes + n_bytes);
 }
 
 void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body)
@@ -145,7 +148,7 @@ void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body)
 
     x->n_request_bytes += body.n_bytes;
     if (x->response == SL_RESPONSE_TUNNEL) {
-        sl_meter_progress(&x->upstream_body, body.n_bytes);
+        note_progress(x, x->n_request_bytes);
         pour(x, body);
         return;
     }
@@ -158,7 +161,7 @@ void sl_exchange_on_body(struct sl_exchange *x, struct sl_spans body)
         sl_deadline_clear(&x->upstream_header);
         sl_meter_run(&x->request_body);
     }
-    note_body_progress(x, x->n_request_bytes);
+    note_progress(x, x->n_request_bytes);
     if (x->request == SL_REQUEST_FLOWING)
         pour(x, body);
 }

@@ -36,3 +36,12 @@ def test_only_one_talks(sluice, upstream, speaker):
         one.drip(b"12345", every=1.2)
         assert tunnel.read(one, 6) == b"enough"
     proxy.nothing_expired()
+
+
+def test_a_record_that_takes_long(sluice, upstream):
+    """Nothing of a TLS record can be read before its last byte: all of its bytes count, as they come."""
+    proxy = sluice(upstream(tunnel.echo), deadlines=LIMITS)
+    one = tunnel.switch(proxy.client())
+    one.drip_raw(one.encrypt(b"ping" * 100), every=1.2, size=100)
+    assert tunnel.read(one, 400) == b"ping" * 100
+    proxy.nothing_expired()

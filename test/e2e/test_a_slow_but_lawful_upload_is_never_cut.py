@@ -43,9 +43,7 @@ def test_a_record_that_takes_long(sluice, upstream, certs, version, is_chunked):
     body = message.chunk(b"x" * 15980) if is_chunked else b"x" * 16000
     record = one.encrypt(body)
     assert len(record) < len(body) + 40, "one record"
-    for tick in wait.ticks(0.1, n=len(record) // 240 + 1):
-        one.raw_send(record[tick * 240:(tick + 1) * 240])
-        assert one.is_open(), one.reader.buffer
+    one.drip_raw(record, every=0.1, size=240)
     if is_chunked:
         one.send(message.LAST_CHUNK)
     response = one.response()

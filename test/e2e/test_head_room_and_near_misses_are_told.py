@@ -31,6 +31,38 @@ def test_near_miss(sluice, upstream):
     proxy.nothing_expired()
 
 
+def test_of_what_ends_with_the_connection(sluice, upstream):
+    proxy = sluice(upstream(), deadlines={"linger": {"idle": "2s", "total": "8s"}})
+    one = proxy.client()
+    assert one.get("/bytes/1", "Connection: close").status == 200
+    s.sleep(1.75)
+    one.close()
+    proxy.wait_phase("linger", 0)
+    metrics = proxy.metrics()
+    assert metrics.get("sluice_phase_headroom_ratio_count", phase="linger") == 1
+    assert metrics.get("sluice_deadline_near_misses_total", phase="linger") == 1
+    assert metrics.get("sluice_phase_headroom_ratio_count", phase="response") == 1
+    assert metrics.get("sluice_deadline_near_misses_total") == 1
+    proxy.nothing_expired()
+
+
+def test_of_the_rest_of_a_refused_upload(sluice, upstream):
+    def script(connection):
+        while True:
+            connection.head()
+            connection.respond(401)
+            connection.wait_end()
+
+    proxy = sluice(upstream(script))
+    one = proxy.client()
+    one.request("POST", "/", "Content-Length: 1000")
+    assert one.response().status == 401
+    proxy.wait_phase("linger")
+    one.send(bytes(1000))
+    proxy.wait_phase("keepalive")
+    assert proxy.metrics().get("sluice_phase_headroom_ratio_count", phase="linger") == 1
+
+
 def test_one_that_was_cut_is_none(sluice, upstream):
     proxy = sluice(upstream(), deadlines={"first_byte": "300ms"})
     assert proxy.connect(tls=None).end() == "reset"

@@ -225,6 +225,11 @@ class Client:
                 return sent
             sent += size
 
+    def drip_raw(self, data, every, size=1):
+        """The same with bytes as they go over the wire, and to the end."""
+        for tick in wait.ticks(every, n=(len(data) + size - 1) // size):
+            self.raw_send(data[tick * size:(tick + 1) * size])
+
     def recv(self, n=262144, timeout=None):
         """Some plaintext; b"" at the end, and `ended` then says which."""
         if not self.tls:
