@@ -25,6 +25,7 @@
  */
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "tcp_private.h"
 
@@ -98,6 +99,14 @@ static int lowat_for(size_t n_per_ms)
     while (lowat >= LOWAT_LEAST && (size_t)lowat > n_per_ms)
         lowat /= 2;
     return lowat >= LOWAT_LEAST ? lowat : 1;
+}
+
+uint64_t sl_tcp_work_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* What came is with the owner; how will the next come? */

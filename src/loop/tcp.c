@@ -127,10 +127,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         tcp->has_filled = (size_t)n == buf->len;
         bool is_large = n > SL_TCP_READ_BYTES;
-        uint64_t from_us = is_large ? sl_loop_busy_us(loop) : 0;
+        uint64_t from_us = is_large ? sl_tcp_work_us() : 0;
         tcp->events->on_bytes(tcp->owner, sl_span(buf->base, (size_t)n));
         if ((tcp->bulk || tcp->has_filled) && tcp->events && tcp->events->appetite)
-            sl_tcp_note_bulk(tcp, (size_t)n, is_large ? sl_loop_busy_us(loop) - from_us : 0);
+            sl_tcp_note_bulk(tcp, (size_t)n, is_large ? sl_tcp_work_us() - from_us : 0);
     } else if (n == UV_ENOBUFS && buf->len == 0) { /* not the kernel's */
         if (!tcp->has_filled)
             stop_reading(tcp); /* bytes came while the owner wants none */

@@ -84,6 +84,8 @@ int sl_tcp_adopt(struct sl_loop *loop, int fd, const struct sl_addr *peer,
 
 /* How long the next read may be. */
 size_t sl_tcp_read_bytes(const struct sl_tcp *tcp);
+/* Processor time of this thread: what work took, whoever else had the core meanwhile. */
+uint64_t sl_tcp_work_us(void);
 /* After a read of n bytes that filled its buffer, and after each one of a bulk; the owner, which
    has been told, and needed work_us for it, has an appetite(). */
 void sl_tcp_note_bulk(struct sl_tcp *tcp, size_t n, uint64_t work_us);

@@ -3,13 +3,14 @@
  * bulk: what comes fast comes in large pieces, as large as its owner has place for, and nothing of
  * it waits for long. Real time and real sockets: what is tested is a bargain with the kernel.
  */
+#include <time.h>
+#include <unistd.h>
+
 #include "world.h"
 
 #define N_SOCKETS 6
-#define N_KERNEL                                                                                   \
-    (2 << 20) /* so much waits in the kernel, so that one thread can play both ends                \
-               */
-#define N_BURST 600000
+#define N_KERNEL  (2 << 20) /* waits in the kernel, so that one thread can play both ends */
+#define N_BURST   600000
 
 struct owner {
     struct sl_tcp *tcp;
@@ -18,6 +19,7 @@ struct owner {
     unsigned n_asked, n_large;
     bool does_pause; /* in the midst of a large read */
     bool does_toil;  /* each read is much work */
+    bool does_sleep; /* each large read takes long, but is little work */
 };
 
 static struct world *w;
@@ -36,9 +38,11 @@ static void on_bytes(void *owner, struct sl_span bytes)
         i += n;
     }
     o->n_got += bytes.len;
-    uint64_t from_us = sl_loop_busy_us(world_loop(w));
-    while (o->does_toil && sl_loop_busy_us(world_loop(w)) - from_us < 5000)
+    clock_t from = clock();
+    while (o->does_toil && (clock() - from) * 1000 / CLOCKS_PER_SEC < 5)
         ;
+    if (o->does_sleep && bytes.len > SL_TCP_READ_BYTES)
+        usleep(5000);
     o->largest = bytes.len > o->largest ? bytes.len : o->largest;
     o->n_large += bytes.len > SL_TCP_READ_BYTES;
     n_turn += bytes.len;
@@ -234,6 +238,16 @@ static void who_makes_much_work_gets_one_large_piece_only(void **state)
     assert_int_equal(o->n_large, 1);
 }
 
+/* A thread that the system has put aside for a while has not worked. */
+static void who_took_long_without_work_gets_large_pieces_still(void **state)
+{
+    struct owner *o = open_one(SIZE_MAX);
+
+    o->does_sleep = true;
+    send_fast(o, 5);
+    assert_true(o->n_large > 1);
+}
+
 static void measure_turn(struct sl_deferred *d)
 {
     most_per_turn = n_turn > most_per_turn ? n_turn : most_per_turn;
@@ -295,6 +309,7 @@ int main(void)
         BULK_TEST(what_comes_while_reading_is_off_is_told_when_it_is_on),
         BULK_TEST(after_a_pause_in_a_large_piece_pieces_are_small_for_a_while),
         BULK_TEST(who_makes_much_work_gets_one_large_piece_only),
+        BULK_TEST(who_took_long_without_work_gets_large_pieces_still),
         BULK_TEST(large_pieces_share_the_turn),
         BULK_TEST(there_is_room_until_the_kernel_takes_no_more),
     };
