@@ -57,10 +57,10 @@ def test_the_time_for_it_begins_when_the_answer_was_read(sluice, upstream, tls):
 
 def test_a_record_that_takes_long(sluice, upstream):
     """While bytes of a TLS record come the client is not idle, though none can be read yet."""
-    proxy = sluice(upstream(early(b"no")), deadlines={"linger": {"idle": "500ms", "total": "8s"}})
+    proxy = sluice(upstream(early(b"no")), deadlines={"linger": {"idle": "1500ms", "total": "20s"}})
     one = proxy.client().request("POST", "/", "Content-Length: 1000")
     assert one.response().status == 401
     record = one.encrypt(bytes(1000))
-    one.drip_raw(record, every=0.2, size=100)
+    one.drip_raw(record, every=0.15, size=50)
     proxy.wait_phase("keepalive")
     assert one.get().status == 401
