@@ -41,10 +41,10 @@ struct builder {
     bool is_at_end;
 };
 
-static struct sl_where where_of(const struct fy_mark *mark)
+static struct sl_where where_of(const struct fy_mark *mark, struct sl_where otherwise)
 {
     if (!mark)
-        return (struct sl_where){1, 1};
+        return otherwise;
     return (struct sl_where){.line = (uint32_t)mark->line + 1, .col = (uint32_t)mark->column + 1};
 }
 
@@ -85,7 +85,7 @@ static int token_text(struct builder *b, struct fy_token *token, struct sl_span 
     }
     fy_token_iter_destroy(iter);
     if (err == 0 && (failure || !is_whole))
-        err = refuse(b, where_of(start), "not a text that the YAML library can decode");
+        err = refuse(b, where_of(start, b->last_at), "not a text that the YAML library can decode");
     *out_text = sl_span(text, err ? 0 : len);
     return err;
 }
@@ -240,7 +240,8 @@ static int on_end(struct builder *b)
 
 static int on_event(struct builder *b, struct fy_event *event)
 {
-    struct sl_where at = where_of(fy_event_start_mark(event));
+    /* a document that begins without a mark has no place of its own */
+    struct sl_where at = where_of(fy_event_start_mark(event), b->last_at);
     b->last_at = at;
     switch (event->type) {
     case FYET_DOCUMENT_START:
@@ -307,7 +308,8 @@ static int build(struct builder *b, struct sl_span text, struct fy_diag *diag)
     return err;
 }
 
-/* What YAML does not allow in any place (YAML 1.2 section 5.1), said in our own words. */
+/* What YAML does not allow in any place (YAML 1.2 section 5.1), and its directives (6.8), said in
+ * our own words. */
 static int look_over(struct sl_span text, struct sl_report *report)
 {
     struct sl_where at = {1, 1};
@@ -324,6 +326,11 @@ static int look_over(struct sl_span text, struct sl_report *report)
         }
         if (n == 1 && (c < 0x20 || c == 0x7f) && c != '\t' && c != '\n' && c != '\r') {
             sl_report_add(report, at, "", "found the control character 0x%02x, expected text", c);
+            return SL_ERR_CONFIG;
+        }
+        /* libfyaml passes over directives that it does not know, whatever they hide */
+        if (c == '%' && at.col == 1 && !sl_span_starts(text, SL_SPAN("%YAML "))) {
+            sl_report_add(report, at, "", "found a directive (`%%`), expected none but `%%YAML`");
             return SL_ERR_CONFIG;
         }
         at.line += c == '\n';

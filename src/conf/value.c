@@ -360,7 +360,9 @@ bool sl_value_read(struct sl_reader *r, const struct sl_field *field, void *base
         return read_flags(r, field, base, node);
     if (field->type == SL_TYPE_PREFIXES)
         return read_prefixes(r, field, base, node);
-    if (node->kind == SL_NODE_SCALAR && read_scalar(r, field, base, node->text))
+    /* "\0" would end a text before its end, and hide the rest of it */
+    if (node->kind == SL_NODE_SCALAR && !memchr(node->text.ptr, 0, node->text.len) &&
+        read_scalar(r, field, base, node->text))
         return true;
     if (!r->is_out_of_memory)
         sl_reader_expected(r, field, node);

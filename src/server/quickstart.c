@@ -211,7 +211,9 @@ static char *write_pem(const struct sl_identity *identity)
 static int check_addresses(const struct sl_command *command)
 {
     struct sl_addr address;
-    if (sl_addr_read(sl_span_str(listen_of(command)), &address)) {
+    /* port 0 would be one that nobody knows */
+    if (sl_addr_read(sl_span_str(listen_of(command)), &address) ||
+        (!sl_addr_is_unix(&address) && sl_addr_port(&address) == 0)) {
         fprintf(stderr, "sluice quickstart: --listen %s: expected [ADDR]:PORT, like :8443 or %s\n",
                 listen_of(command), DEFAULT_LISTEN);
         return SL_EXIT_USAGE;

@@ -22,7 +22,8 @@ def test_help(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["run", "--fast"], ["check"], ["run", "-c"],
-                                       ["version", "now"], ["quickstart"], ["quickstart", "--upstream", "x:1"]])
+                                       ["version", "now"], ["quickstart"], ["quickstart", "--upstream", "x:1"],
+                                       ["check", "-c", ""], ["quickstart", "-s", "-u", "127.0.0.1:9", "-l", ":0"]])
 def test_misuse(tmp_path, arguments):
     done = s.run(*arguments, folder=tmp_path)
     assert done.returncode == 2

@@ -532,6 +532,23 @@ static void all_at_once(void **state)
         "both count from accept\n");
 }
 
+/* What C would take for the end of a text is none. */
+static void texts_with_nul(void **state)
+{
+    static const struct bad cases[] = {
+        {LISTENER "upstreams: [{name: \"a\\0b\", endpoints: ['a:1']}]\n",
+         "t:2:20: upstreams[0].name: found `a\\x00b`, expected a name of up to 64 letters, digits, "
+         "`.`, `_` or `-`\n"},
+        {LEAST "log: \"/tmp/a\\0b\"\n",
+         "t:3:6: log: found `/tmp/a\\x00b`, expected the path of a file, `stderr` or "
+         "`stdout`\n"},
+        {LEAST "forwarding: {via: \"\\0\"}\n",
+         "t:3:19: forwarding.via: found `\\x00`, expected a word of up to 64 letters, digits, `.`, "
+         "`_` or `-`\n"},
+    };
+    expect_all(cases, SL_N_ELEMENTS(cases));
+}
+
 static void found_texts_are_cut_and_made_safe(void **state)
 {
     char text[3000], *p = text;
@@ -562,6 +579,7 @@ int main(void)
         cmocka_unit_test(inside_of_misspelt_sections),
         cmocka_unit_test(inside_of_second_sections),
         cmocka_unit_test(all_at_once),
+        cmocka_unit_test(texts_with_nul),
         cmocka_unit_test(found_texts_are_cut_and_made_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,11 @@ static void not_yaml(void **state)
         {"--- {}\n--- {}\n", "t:2:1: found a second document, expected one document in a file\n"},
         {"a: !!str b\n", "t:1:10: found a tag (`!`), expected a plain value\n"},
         {"a: !!map {}\n", "t:1:10: found a tag (`!`), expected a plain value\n"},
+        {"a: 1\n...\nb\n", "t:2:1: found a second document, expected one document in a file\n"},
+        {"a: 1\n%b: 2\n", "t:2:1: found a directive (`%`), expected none but `%YAML`\n"},
+        {"%a: 1\n" LEAST, "t:1:1: found a directive (`%`), expected none but `%YAML`\n"},
+        {"%TAG ! tag:a,2000:\n---\n" LEAST,
+         "t:1:1: found a directive (`%`), expected none but `%YAML`\n"},
         {"? [a]\n: b\n", "t:1:3: found a list, a mapping or an alias as a key, expected a word\n"},
         {"? {a: b}\n: b\n",
          "t:1:3: found a list, a mapping or an alias as a key, expected a word\n"},
@@ -64,6 +69,17 @@ static void not_yaml(void **state)
             fail_msg("text:\n%s\nfound:\n%s", cases[i].text, reading.errors);
         if (!cases[i].errors && !strstr(reading.errors, ": not YAML"))
             fail_msg("text:\n%s\nfound:\n%s", cases[i].text, reading.errors);
+        forget(&reading);
+    }
+}
+
+static void directives_and_marks_that_are_fine(void **state)
+{
+    static const char *const texts[] = {"%YAML 1.2\n---\n" LEAST, "---\n" LEAST "...\n",
+                                        "\xef\xbb\xbf" LEAST, LEAST "access_log: ' %a\n\n  %b'\n"};
+    for (size_t i = 0; i < SL_N_ELEMENTS(texts); i++) {
+        struct reading reading = read_quietly(sl_span_str(texts[i]));
+        assert_string_equal(reading.errors, "");
         forget(&reading);
     }
 }
@@ -209,10 +225,15 @@ static void cut_and_flipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(not_yaml),         cmocka_unit_test(nul_within),
-        cmocka_unit_test(depth_is_bounded), cmocka_unit_test(alias_bombs_are_refused),
-        cmocka_unit_test(large_texts),      cmocka_unit_test(many_unknown_keys),
-        cmocka_unit_test(too_large),        cmocka_unit_test(cut_and_flipped),
+        cmocka_unit_test(not_yaml),
+        cmocka_unit_test(nul_within),
+        cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(alias_bombs_are_refused),
+        cmocka_unit_test(large_texts),
+        cmocka_unit_test(many_unknown_keys),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(cut_and_flipped),
+        cmocka_unit_test(directives_and_marks_that_are_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
