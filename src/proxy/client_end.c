@@ -14,6 +14,7 @@
    has it; more is watched. */
 #define SMALL_RESPONSE_BYTES 65536
 #define WATCH_MS             50
+#define ODD_SNI_BYTES        64 /* what is shown of one that is no name */
 /* How long a connection of a retired plan rests. */
 #define RETIRE_MS 100
 
@@ -182,10 +183,32 @@ void sl_client_end_handshake(struct sl_client *c, enum sl_handshake_end how)
     sl_count_add(&c->proxy->counters->handshake_end[how], 1);
 }
 
+static bool is_of_names(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+}
+
+void sl_client_write_sni(const struct sl_client *c, struct sl_str *s)
+{
+    struct sl_span sni = sl_channel_sni(&c->channel);
+    size_t n = 0;
+
+    while (n < sni.len && is_of_names(sni.ptr[n]))
+        n++;
+    if (n == sni.len) {
+        sl_str_add(s, sni.len ? sni : SL_SPAN("-"));
+        return;
+    }
+    sl_str_add_char(s, '"');
+    sl_str_add_json(s, sl_span(sni.ptr, sni.len < ODD_SNI_BYTES ? sni.len : ODD_SNI_BYTES));
+    sl_str_add_char(s, '"');
+}
+
 /* Nobody may wonder why a connection never became a request, or was cut after its last. */
 void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause)
 {
-    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
+    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[SL_CLIENT_SNI_TEXT_BYTES];
     struct sl_str peer, sni;
     uint64_t limit =
         cause->phase != SL_PHASE_NONE ? sl_client_limit_in_force(c, cause->phase).limit_ms : 0;
@@ -194,15 +217,14 @@ void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause)
     struct sl_addr from = sl_client_peer(c);
     sl_addr_write(&from, &peer);
     sl_str_init(&sni, sni_buf, sizeof(sni_buf));
-    sl_str_add_json(&sni, sl_channel_sni(&c->channel));
+    sl_client_write_sni(c, &sni);
     sl_log(SL_LOG_INFO,
            "%s: peer=%s listener=%s sni=%s bytes_in=%llu phase=%s error=%s after=%llums "
            "limit=%llums",
            c->n_requests == 0 ? "connection ended before a request" : "connection cut", peer_buf,
-           c->listener->config->name, sni.len ? sni_buf : "-",
-           (unsigned long long)c->channel.n_raw_in, sl_phase_key(cause->phase),
-           sl_err_name(cause->err), (unsigned long long)(sl_client_now_ms(c) - c->accepted_ms),
-           (unsigned long long)limit);
+           c->listener->config->name, sni_buf, (unsigned long long)c->channel.n_raw_in,
+           sl_phase_key(cause->phase), sl_err_name(cause->err),
+           (unsigned long long)(sl_client_now_ms(c) - c->accepted_ms), (unsigned long long)limit);
 }
 
 void sl_client_close(struct sl_client *c, enum sl_channel_close how, const struct sl_cause *cause)

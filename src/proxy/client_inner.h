@@ -33,6 +33,10 @@ void sl_client_end_phase_well(struct sl_client *c);
 /* Bytes since the last time, into the counters. */
 void sl_client_account(struct sl_client *c);
 void sl_client_end_handshake(struct sl_client *c, enum sl_handshake_end how);
+#define SL_CLIENT_SNI_TEXT_BYTES 512
+/* For a line of the error log: quoted, unless it looks like a name, so that it cannot pass for
+   other fields; "-" without. */
+void sl_client_write_sni(const struct sl_client *c, struct sl_str *s);
 void sl_client_log_end(const struct sl_client *c, const struct sl_cause *cause);
 /* Idempotent. cause NULL: it ended well. */
 void sl_client_close(struct sl_client *c, enum sl_channel_close how, const struct sl_cause *cause);

@@ -29,7 +29,7 @@ void sl_client_describe(const struct sl_client *c, struct sl_origin *out_origin)
 void sl_client_refuse_head(struct sl_client *c, int status, const char *why, const char *rule,
                            const struct sl_cause *cause)
 {
-    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[256];
+    char peer_buf[SL_ADDR_TEXT_BYTES], sni_buf[SL_CLIENT_SNI_TEXT_BYTES];
     struct sl_str peer, sni;
     struct sl_origin origin;
     struct sl_reply reply = {.status = status,
@@ -41,13 +41,12 @@ void sl_client_refuse_head(struct sl_client *c, int status, const char *why, con
     sl_str_init(&peer, peer_buf, sizeof(peer_buf));
     sl_addr_write(&origin.peer, &peer);
     sl_str_init(&sni, sni_buf, sizeof(sni_buf));
-    sl_str_add_json(&sni, origin.sni);
+    sl_client_write_sni(c, &sni);
     sl_log(SL_LOG_INFO,
            "request refused: peer=%s listener=%s sni=%s status=%d rule=%s phase=%s error=%s "
            "bytes_in=%llu after=%llums limit=%llums",
-           peer_buf, c->listener->config->name, sni.len ? sni_buf : "-", status, rule,
-           sl_phase_key(cause->phase), sl_err_name(cause->err),
-           (unsigned long long)c->channel.n_raw_in,
+           peer_buf, c->listener->config->name, sni_buf, status, rule, sl_phase_key(cause->phase),
+           sl_err_name(cause->err), (unsigned long long)c->channel.n_raw_in,
            (unsigned long long)(sl_client_now_ms(c) - c->began_ms),
            (unsigned long long)sl_client_limit_in_force(c, cause->phase).limit_ms);
     sl_count_add(&c->proxy->counters->count[SL_COUNT_REQUESTS], 1);

@@ -55,7 +55,16 @@ def test_the_sni_is_told(sluice, upstream):
     one.raw_send(client.client_hello(name="shop.sluice.test"))
     one.raw_recv()
     one.shutdown_write()
-    line_of(proxy, one, r"shop\.sluice\.test", r"\btls_handshake\b")
+    line_of(proxy, one, r" sni=shop\.sluice\.test ", r"\btls_handshake\b")
+
+
+def test_a_name_cannot_pass_for_other_fields(sluice, upstream):
+    proxy = sluice(upstream())
+    one = proxy.connect(tls=None)
+    one.raw_send(client.client_hello(name="fourteen.chars").replace(b"fourteen.chars", b'a phase=x "b\\ '))
+    one.raw_recv()
+    one.shutdown_write()
+    line_of(proxy, one, r' sni="a phase=x \\"b\\\\ " bytes_in=', r" phase=tls_handshake ")
 
 
 def test_no_cipher_in_common(sluice, upstream):
