@@ -35,6 +35,7 @@
  */
 #include "exchange_inner.h"
 
+#include <stdlib.h>
 #include "access.h"
 #include "expiry.h"
 #include "rewrite.h"
@@ -168,26 +169,49 @@ static int keep_host(struct sl_exchange *x, const struct sl_target *target)
     return 0;
 }
 
+/* The route for a host and a path as it was sent. 0, SL_ERR_INVALID for a path without meaning, or
+   SL_ERR_MEMORY. */
+static int match_route(const struct sl_plan *plan, struct sl_span name, struct sl_span path,
+                       size_t *out_route)
+{
+    char small[4096], *buf = small;
+    size_t len;
+
+    if (path.len > sizeof(small)) /* few are; limits.target_bytes allows a MiB */
+        buf = malloc(path.len);
+    if (!buf)
+        return SL_ERR_MEMORY;
+    int err = sl_path_normalise(path, buf, path.len, &len);
+    if (err == 0)
+        *out_route = sl_route_find(plan, name, sl_span(buf, len));
+    if (buf != small)
+        free(buf);
+    return err;
+}
+
 /* Finds the route. 0, or the status that refuses the request and why. */
 static int find_route(struct sl_exchange *x, const char **out_why)
 {
-    char path_buf[16384];
     struct sl_target target;
     struct sl_span name = {0}, port;
-    size_t path_len = 0, route;
+    size_t route = SL_ROUTE_NONE;
+    int err = 0;
 
     *out_why = "The request target or Host is malformed.";
     if (sl_target_read(sl_head_target(x->head), &target) != 0 || keep_host(x, &target) != 0)
         return 400;
     if (x->host.len && sl_host_read(x->host, &name, &port) != 0)
         return 400;
-    struct sl_span path = target.path;
-    if (target.form != SL_TARGET_ASTERISK) {
-        if (sl_path_normalise(target.path, path_buf, sizeof(path_buf), &path_len) != 0)
-            return 400;
-        path = sl_span(path_buf, path_len);
+    if (target.form == SL_TARGET_ASTERISK)
+        route = sl_route_find(x->set->plan, name, target.path);
+    else
+        err = match_route(x->set->plan, name, target.path, &route);
+    if (err == SL_ERR_MEMORY) {
+        *out_why = "There is no memory for this request now.";
+        return 503;
     }
-    route = sl_route_find(x->set->plan, name, path);
+    if (err != 0)
+        return 400;
     if (route == SL_ROUTE_NONE) {
         *out_why = "No route of this server covers this host and path.";
         return 404;
@@ -266,6 +290,8 @@ int sl_exchange_begin(struct sl_proxy *proxy, struct sl_upstreams *set, struct s
         status = 431;
         why = "The request has too many header fields.";
     }
+    if (status == 503)
+        unfit = (struct sl_cause){SL_PHASE_NONE, SL_SIDE_PROXY, SL_ERR_MEMORY};
     if (status != 0) {
         sl_exchange_refuse(x, status, why, &unfit);
         return 0;

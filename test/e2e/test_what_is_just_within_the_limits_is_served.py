@@ -37,3 +37,13 @@ def test_they_can_be_changed(sluice, upstream):
     assert status(proxy, head("/" + "a" * 256)) == 414
     assert status(proxy, head(fields=["X: y"] * 8)) == 431
     assert status(proxy, head(fields=["X: " + "y" * 2000])) == 431
+
+
+def test_they_can_be_large(sluice, upstream):
+    """A path is compared with those of routes whatever its length."""
+    routes = [{"path": "/here", "upstream": "app"}]
+    proxy = sluice(upstream(), routes=routes, limits={"target_bytes": "1000KiB", "header_bytes": "1MiB"})
+    for n in (4096, 4097, 16385, 100000, 1000 * 1024):
+        assert status(proxy, head("/here/" + "a" * (n - 6))) == 200, n
+        assert status(proxy, head("/else/../" + "a" * (n - 9))) == 404, n
+    assert status(proxy, head("/here/" + "a" * 1000 * 1024)) == 414

@@ -33,6 +33,15 @@ static void get(struct sim *s)
     say_if_open(s, newest_up(s), OK_2);
 }
 
+/* Longer than what find_route() has on its stack. */
+static void long_path(struct sim *s)
+{
+    char text[5100];
+    snprintf(text, sizeof(text), "GET /%05000d HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+    sim_ask(s, text);
+    say_if_open(s, newest_up(s), OK_2);
+}
+
 static void upload_slowly_taken(struct sim *s)
 {
     struct fake_wire *c =
@@ -221,6 +230,11 @@ static void every_allocation_of_gets_fails(void **state)
     starve(get, &plain);
 }
 
+static void every_allocation_for_a_long_path_fails(void **state)
+{
+    starve(long_path, &plain);
+}
+
 static void every_allocation_of_an_upload_fails(void **state)
 {
     starve(upload_slowly_taken, &plain);
@@ -401,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_of_gets_fails),
+        cmocka_unit_test(every_allocation_for_a_long_path_fails),
         cmocka_unit_test(every_allocation_of_an_upload_fails),
         cmocka_unit_test(every_allocation_of_a_download_fails),
         cmocka_unit_test(every_allocation_of_a_tunnel_fails),
