@@ -314,6 +314,11 @@ int sl_tcp_listen(struct sl_loop *loop, int fd, int backlog, sl_tcp_accept_fn *o
     return 0;
 }
 
+void sl_tcp_listener_set_backlog(struct sl_tcp_listener *listener, int backlog)
+{
+    (void)listen(listener->fd, backlog); /* of a socket that listens it changes only this */
+}
+
 void sl_tcp_listener_close(struct sl_tcp_listener **plistener)
 {
     struct sl_tcp_listener *listener = *plistener;

@@ -108,6 +108,18 @@ static int attach(struct sl_worker *worker, struct sl_worker_listener *listener)
                          &listener->tcp);
 }
 
+/* The listener that the worker has for this address, as the new configuration wants it. */
+static struct sl_worker_listener *keep(struct sl_worker *worker,
+                                       const struct sl_listener_config *config)
+{
+    struct sl_worker_listener *listener = take_present(worker, &config->address);
+    if (listener && listener->backlog != config->backlog) {
+        listener->backlog = config->backlog;
+        sl_tcp_listener_set_backlog(listener->tcp, (int)config->backlog);
+    }
+    return listener;
+}
+
 /* The plan changes and the sockets with it, in one turn: no accept falls between the two. */
 static int adopt(struct sl_worker *worker, struct sl_letter *letter)
 {
@@ -118,7 +130,7 @@ static int adopt(struct sl_worker *worker, struct sl_letter *letter)
         if (*at)
             err = attach(worker, *at);
         else
-            *at = take_present(worker, &letter->plan->config->listeners[i].address);
+            *at = keep(worker, &letter->plan->config->listeners[i]);
         if (err) {
             listener_free(*at);
             *at = NULL;

@@ -4,6 +4,7 @@ refused meanwhile."""
 import shutil
 import signal
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -85,6 +86,21 @@ def test_routes_and_deadlines(sluice, upstream):
     clock = wait.Stopwatch()
     assert two.end() == "close_notify"
     wait.at(clock.seconds + 0.05, 0.3)
+
+
+def listen_limits(port):
+    """Of each socket that listens at the port."""
+    told = subprocess.run(["ss", "-Hltn", f"sport = {port}"], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[2]) for line in told.splitlines()]
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="needs ss")
+def test_the_backlog(sluice, upstream):
+    proxy = sluice(upstream(), listener={"backlog": 99}, workers=2)
+    assert listen_limits(proxy.port) == [99, 99]
+    proxy.reload(lambda config: config["listeners"][0].update(backlog=77))
+    assert listen_limits(proxy.port) == [77, 77]
+    assert proxy.client().get("/bytes/1").status == 200
 
 
 def test_a_listener_and_the_status_endpoint_change_places(sluice, upstream):

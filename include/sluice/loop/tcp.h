@@ -123,6 +123,8 @@ int sl_tcp_bound(int fd, struct sl_addr *out_addr);
    the listener pauses for a tenth of a second. */
 int sl_tcp_listen(struct sl_loop *loop, int fd, int backlog, sl_tcp_accept_fn *on_accept,
                   void *owner, struct sl_tcp_listener **out_listener);
+/* Connections that the system keeps until they are accepted, from now on. */
+void sl_tcp_listener_set_backlog(struct sl_tcp_listener *listener, int backlog);
 void sl_tcp_listener_close(struct sl_tcp_listener **listener);
 /* Within on_accept only. Reading is off until sl_tcp_read. */
 int sl_tcp_accept(struct sl_tcp_listener *listener, const struct sl_tcp_events *events, void *owner,
