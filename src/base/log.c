@@ -252,6 +252,12 @@ static int open_target(struct sl_logger *l, const char *path)
         return l->path ? open_path(path, &l->fd) : SL_ERR_MEMORY;
     }
     l->fd = fcntl(is_stdout ? STDOUT_FILENO : STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (l->fd >= 0 && (fcntl(l->fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        /* closed when the process began: only a place holder */
+        close(l->fd);
+        l->fd = -1;
+        return SL_ERR_IO;
+    }
     return l->fd < 0 ? err_of_open() : 0;
 }
 

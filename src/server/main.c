@@ -76,6 +76,7 @@ static enum sl_exit execute(const struct sl_command *command)
 int main(int argc, char **argv)
 {
     struct sl_command command;
+    sl_process_hold_standard_fds();
     int refused = sl_command_read(argc, argv, stdout, stderr, &command);
     if (refused)
         return refused;

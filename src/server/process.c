@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <sched.h>
@@ -32,6 +33,16 @@ const char *sl_process_libraries(void)
     if (!text[0])
         snprintf(text, sizeof(text), "%s, %s", sl_tls_library(), SL_LIBRARIES);
     return text;
+}
+
+void sl_process_hold_standard_fds(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDONLY); /* the lowest that is free */
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 uint64_t sl_process_raise_fds(void)

@@ -14,6 +14,9 @@
 const char *sl_process_version(void);
 const char *sl_process_libraries(void);
 
+/* Descriptors 0 to 2 that are closed become ones that cannot be written to. Before anything else is
+   opened: else a socket would get such a number, and a client what is printed. */
+void sl_process_hold_standard_fds(void);
 /* Raises the soft limit of descriptors to the hard one; returns what is in force then. */
 uint64_t sl_process_raise_fds(void);
 /* Cores that this process may run on; at least 1. */
