@@ -43,6 +43,7 @@ static int read_origin(struct sl_span text, struct sl_target *t)
     t->path = n ? sl_span(text.ptr, n) : SL_SPAN("/");
     t->query = sl_span_skip(text, n);
     t->origin = text.len ? text : SL_SPAN("/");
+    t->is_bare = text.len == 0;
     for (; n < text.len; n++)
         if (!sl_byte_is(text.ptr[n], SL_BYTE_TARGET) || text.ptr[n] == '#')
             return SL_ERR_INVALID;

@@ -76,6 +76,7 @@ static bool connect_to(struct sl_dial *d, struct sl_endpoint *e)
     while (d->n_addrs_left > 0) {
         d->n_addrs_left--;
         d->to = sl_endpoint_addr(e);
+        sl_endpoint_make_room(e);
         sl_count_add(&d->upstream->set->proxy->counters->count[SL_COUNT_UPSTREAM_CONNECTS], 1);
         int err = sl_link_open(e, &dialling_events, d, &d->connecting);
         if (err == 0) {

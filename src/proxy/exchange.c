@@ -153,6 +153,17 @@ static bool asks_for_http2(const struct sl_head *head)
            sl_head_lists(head, SL_FIELD_UPGRADE, SL_SPAN("h2"));
 }
 
+int sl_exchange_read_target(const struct sl_exchange *x, struct sl_target *out_target)
+{
+    int err = sl_target_read(sl_head_target(x->head), out_target);
+
+    if (err == 0 && out_target->is_bare && x->head->method == SL_METHOD_OPTIONS) {
+        out_target->form = SL_TARGET_ASTERISK;
+        out_target->path = out_target->origin = SL_SPAN("*");
+    }
+    return err;
+}
+
 /* The authority that counts, kept apart from the head, whose text moves when fields are added. */
 static int keep_host(struct sl_exchange *x, const struct sl_target *target)
 {
@@ -198,7 +209,7 @@ static int find_route(struct sl_exchange *x, const char **out_why)
     int err = 0;
 
     *out_why = "The request target or Host is malformed.";
-    if (sl_target_read(sl_head_target(x->head), &target) != 0 || keep_host(x, &target) != 0)
+    if (sl_exchange_read_target(x, &target) != 0 || keep_host(x, &target) != 0)
         return 400;
     if (x->host.len && sl_host_read(x->host, &name, &port) != 0)
         return 400;
@@ -236,6 +247,10 @@ static int check_request(const struct sl_exchange *x, const char **out_why)
         *out_why =
             "The application needs to know the length of a request body: send Content-Length.";
         return 411;
+    }
+    if (!sl_rewrite_may_forward(x->head)) {
+        *out_why = "Max-Forwards ends here, and this server answers no such request by itself.";
+        return 501;
     }
     if (config->forwarding.underscores == SL_UNDERSCORES_REJECT &&
         sl_rewrite_has_underscore(x->head)) {

@@ -24,6 +24,10 @@ void sl_exchange_fail(struct sl_exchange *x, int status, const char *why,
 /* A sentence for the client. Static. */
 const char *sl_exchange_expiry_text(enum sl_phase phase);
 
+/* The request's target, valid as long as its head is not edited. An absolute one without a path
+   means the server itself to OPTIONS, and is "*" then (RFC 9112 section 3.2.4). 0 or
+   SL_ERR_INVALID. */
+int sl_exchange_read_target(const struct sl_exchange *x, struct sl_target *out_target);
 /* An appetite (loop/tcp.h): the room, or what is left of the body if that is less. */
 size_t sl_exchange_appetite_for(const struct sl_framing *framing, uint64_t n_passed, size_t n_room);
 

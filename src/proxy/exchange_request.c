@@ -78,7 +78,7 @@ static int send_request_head(struct sl_exchange *x)
         enc.connection = "close";
     /* Read again: rewriting may have moved the head's text. It was valid when the exchange began.
      */
-    sl_target_read(sl_head_target(x->head), &target);
+    sl_exchange_read_target(x, &target);
     sl_link_expect(x->link, x->head->method);
     x->link_written_before = sl_channel_written_bytes(&x->link->channel);
     int err = sl_encode_head(sl_channel_out(&x->link->channel), x->head, target.origin, &enc);

@@ -10,6 +10,7 @@
  */
 #include "rewrite.h"
 
+#include <inttypes.h>
 #include <time.h>
 #include <sluice/tls/server.h>
 #include "inner.h"
@@ -199,6 +200,37 @@ static int add_forwarding(struct sl_exchange *x)
     return err;
 }
 
+/* Max-Forwards counts for TRACE and OPTIONS alone (RFC 9110 section 7.6.2). False: it does not, or
+   is no number. */
+static bool read_max_forwards(const struct sl_head *head, uint64_t *out_n)
+{
+    const struct sl_field *f = NULL;
+
+    if (head->method == SL_METHOD_TRACE || head->method == SL_METHOD_OPTIONS)
+        f = sl_head_find(head, SL_FIELD_MAX_FORWARDS, NULL);
+    return f && sl_read_u64(sl_head_value(head, f), out_n) == 0;
+}
+
+bool sl_rewrite_may_forward(const struct sl_head *head)
+{
+    uint64_t n;
+    return !read_max_forwards(head, &n) || n > 0;
+}
+
+static int count_forward(struct sl_head *head)
+{
+    char buf[24];
+    struct sl_str text;
+    uint64_t n;
+
+    if (!read_max_forwards(head, &n))
+        return 0;
+    sl_str_init(&text, buf, sizeof(buf));
+    sl_str_addf(&text, "%" PRIu64, n - 1);
+    sl_head_drop(head, SL_FIELD_MAX_FORWARDS);
+    return sl_head_add(head, SL_SPAN("Max-Forwards"), sl_str_span(&text));
+}
+
 static int add_via(const struct sl_exchange *x, struct sl_head *head)
 {
     char buf[256];
@@ -285,6 +317,8 @@ int sl_rewrite_request(struct sl_exchange *x)
         drop_underscores(head);
     if (err == 0)
         err = set_host(x);
+    if (err == 0)
+        err = count_forward(head);
     if (err == 0)
         err = add_forwarding(x);
     if (err == 0)

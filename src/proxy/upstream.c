@@ -10,9 +10,9 @@
  * asked all the same; a link that is made to it, or an answer from it on an old one, ends it. Each
  * worker finds out by itself.
  *
- * A slot is a link in use. Links that rest do not count: an endpoint at its limit closes one of its
- * resting links rather than refuse. When a slot becomes free, the oldest waiting dial is served, as
- * a deferred call of its own (dial.c).
+ * A slot is a link in use. Links that rest do not count: where a fresh one is wanted beside them
+ * (to send a request once more), an endpoint at its limit closes one of them. When a slot becomes
+ * free, the oldest waiting dial is served, as a deferred call of its own (dial.c).
  */
 #include "upstream.h"
 
@@ -145,6 +145,19 @@ void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed)
         e->addr = (e->addr + 1) % e->plan->n_addrs;
 }
 
+static struct sl_link *last_idle(struct sl_endpoint *e)
+{
+    return sl_list_entry(e->idle.prev, struct sl_link, link);
+}
+
+void sl_endpoint_make_room(struct sl_endpoint *e)
+{
+    if (e->n_idle > 0 && e->max_links > 0 && e->n_active + e->n_idle >= e->max_links) {
+        struct sl_link *oldest = last_idle(e);
+        sl_link_close(&oldest, SL_CHANNEL_CLEAN);
+    }
+}
+
 static struct sl_link *first_idle(struct sl_endpoint *e)
 {
     struct sl_list *node = sl_list_first(&e->idle);
@@ -210,7 +223,7 @@ void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link)
     e->n_idle++;
     sl_list_prepend(&e->idle, &link->link);
     if (e->n_idle > e->upstream->config->max_idle) {
-        struct sl_link *oldest = sl_list_entry(e->idle.prev, struct sl_link, link);
+        struct sl_link *oldest = last_idle(e);
         sl_link_close(&oldest, SL_CHANNEL_CLEAN);
     }
     wake_for(e);

@@ -76,6 +76,8 @@ void sl_endpoint_works(struct sl_endpoint *e);
 bool sl_endpoint_is_passed_over(const struct sl_endpoint *e);
 /* Connecting to this address failed: the name's next one is in use, unless it is already. */
 void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed);
+/* Before a fresh link: with it and those that rest there may be no more than the limit. */
+void sl_endpoint_make_room(struct sl_endpoint *e);
 /* A link resting here, now taken out, or NULL. */
 struct sl_link *sl_endpoint_take_idle(struct sl_endpoint *e);
 /* May one more link rest here? */

@@ -63,3 +63,12 @@ def test_the_target_is_passed_on_as_it_came(sluice, upstream):
     assert [request.target for request in app.requests] == targets
     assert one.request("OPTIONS", "*").response().status == 200
     assert app.requests[-1].target == "*"
+
+
+def test_an_absolute_target_without_a_path_means_the_server_to_options_alone(sluice, upstream):
+    app = upstream()
+    one = sluice(app).client()
+    for method, target, passed_on in [("OPTIONS", "http://a.test", "*"), ("OPTIONS", "http://a.test/", "/"),
+                                      ("OPTIONS", "http://a.test?b", "/?b"), ("GET", "http://a.test", "/")]:
+        assert one.request(method, target).response().status == 200
+        assert (app.requests[-1].target, app.requests[-1].get("Host")) == (passed_on, "a.test")

@@ -29,6 +29,21 @@ def test_connection_cannot_take_out_what_frames_the_message(sluice, upstream):
     assert request.has("Via") and request.has("Forwarded")
 
 
+def test_max_forwards_is_counted(sluice, upstream):
+    app = upstream()
+    one = sluice(app).client()
+    for method, given, passed_on in [("OPTIONS", "5", "4"), ("TRACE", "1", "0"), ("OPTIONS", "many", "many"),
+                                     ("GET", "5", "5"), ("GET", "0", "0")]:
+        assert one.request(method, "/", f"Max-Forwards: {given}").response().status == 200
+        assert app.requests[-1].all("Max-Forwards") == [passed_on]
+    assert len(app.requests) == 5
+    for method in ("OPTIONS", "TRACE"):
+        response = one.request(method, "/", "Max-Forwards: 0").response()
+        assert response.status == 501 and b"Max-Forwards" in response.body
+    assert one.get().status == 200
+    assert len(app.requests) == 6
+
+
 def test_hop_by_hop_of_responses(sluice, upstream):
     def script(connection):
         connection.request()

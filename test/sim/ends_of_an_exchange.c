@@ -181,6 +181,26 @@ static void all_refused_is_502(void **state)
     sim_close(&s);
 }
 
+static void a_fresh_link_beside_one_that_rests_is_within_the_limit(void **state)
+{
+    struct sim s;
+    sim_open(&s, &(struct sim_options){.endpoints = "{address: 10.0.0.1:80, max_connections: 1}, "
+                                                    "{address: 10.0.0.2:80, max_connections: 1}"});
+    for (size_t n = 1; n <= 2; n++) {
+        sim_ask(&s, SIM_GET);
+        sim_say(&s, sim_up(&s, n), OK_2);
+    }
+    assert_true(endpoint(&s, 0)->n_idle == 1 && endpoint(&s, 1)->n_idle == 1);
+    struct fake_wire *c = sim_ask(&s, SIM_GET);
+    fake_wire_reset(s.up[0]); /* it is sent once more, to the other endpoint */
+    sim_settle(&s);
+    assert_true(sl_addr_eq(&s.up_to[1], &s.up_to[2]));
+    assert_true(fake_wire_is_closed(s.up[1]));
+    sim_say(&s, sim_up(&s, 3), OK_2);
+    assert_got(c, "\r\n\r\nok");
+    sim_close(&s);
+}
+
 static void a_full_queue_is_503_at_once(void **state)
 {
     struct sim s;
@@ -803,6 +823,7 @@ int main(void)
         cmocka_unit_test(a_refused_connect_goes_to_the_next_endpoint),
         cmocka_unit_test(a_connect_that_hangs_goes_to_the_next_endpoint),
         cmocka_unit_test(all_refused_is_502),
+        cmocka_unit_test(a_fresh_link_beside_one_that_rests_is_within_the_limit),
         cmocka_unit_test(a_full_queue_is_503_at_once),
         cmocka_unit_test(who_waits_is_served_in_order_and_nobody_is_forgotten),
         cmocka_unit_test(who_waits_for_one_endpoint_is_not_in_the_way_of_others),

@@ -222,7 +222,8 @@ static void check_upstreams(struct sim *s)
                 const struct sl_endpoint *endpoint = &up->endpoints[e];
                 assert_int_equal(endpoint->n_idle, length_of(&endpoint->idle));
                 check_resting(endpoint);
-                assert_true(endpoint->max_links == 0 || endpoint->n_active <= endpoint->max_links);
+                assert_true(endpoint->max_links == 0 ||
+                            endpoint->n_active + endpoint->n_idle <= endpoint->max_links);
             }
             sl_list_foreach (waiting, &up->queue)
                 check_waiting(up, sl_list_entry(waiting, struct sl_dial, queue));

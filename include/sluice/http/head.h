@@ -24,6 +24,7 @@
     X(HOST, "host")                                                                                \
     X(HTTP2_SETTINGS, "http2-settings")                                                            \
     X(KEEP_ALIVE, "keep-alive")                                                                    \
+    X(MAX_FORWARDS, "max-forwards")                                                                \
     X(PROXY, "proxy")                                                                              \
     X(PROXY_AUTHENTICATE, "proxy-authenticate")                                                    \
     X(PROXY_AUTHORIZATION, "proxy-authorization")                                                  \

@@ -20,6 +20,7 @@ struct sl_target {
     /* Absolute and authority form: as written, with its port; else empty. Where it is not empty it
        takes the place of the Host field, for routing and in what is forwarded (RFC 9112 3.2.2). */
     struct sl_span host;
+    bool is_bare;         /* an absolute form with neither path nor query */
     struct sl_span path;  /* starts with '/', or is "*"; "/" when an absolute form has none */
     struct sl_span query; /* with its '?', or empty */
     /* Path and query as one run: what is sent to the upstream. An absolute form with a query but no

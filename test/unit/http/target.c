@@ -51,6 +51,7 @@ static void test_good_targets(void **state)
         assert_span(rows[i].text, "path", t.path, rows[i].path);
         assert_span(rows[i].text, "query", t.query, rows[i].query);
         assert_span(rows[i].text, "origin", t.origin, rows[i].origin);
+        assert_int_equal(t.is_bare, strcmp(rows[i].text, "http://a") == 0);
     }
 }
 
