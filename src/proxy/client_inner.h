@@ -64,8 +64,8 @@ int sl_client_expect_delivery(struct sl_client *c);
 /* ---- client_response.c ---- */
 
 extern const struct sl_stream_ops sl_client_stream_ops;
-/* Or closes, without memory. */
-void sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply);
+/* Or closes, without memory. Returns the length of the body that is on its way. */
+size_t sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply);
 
 /* ---- client_request.c ---- */
 

@@ -130,19 +130,20 @@ static void want_body(struct sl_stream *s)
     sl_channel_resume(&client_of(s)->channel);
 }
 
-void sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply)
+size_t sl_client_write_reply(struct sl_client *c, const struct sl_reply *reply)
 {
     char buf[SL_REFUSAL_BYTES];
     struct sl_str text;
 
     sl_str_init(&text, buf, sizeof(buf));
-    sl_refuse_write(reply, &text);
+    size_t n_body = sl_refuse_write(reply, &text);
     struct sl_span span = sl_str_span(&text);
     int err = sl_channel_write(&c->channel, &span, 1);
     if (err == 0)
         sl_client_expect_delivery(c);
     else /* it must not wait for what will not come */
         sl_client_lose(c, err);
+    return err == 0 ? n_body : 0;
 }
 
 static void refuse(struct sl_stream *s, int status, const char *why, const struct sl_cause *cause)
@@ -162,9 +163,10 @@ static void refuse(struct sl_stream *s, int status, const char *why, const struc
         .connection = connection_value(c),
         .has_no_body = x->head->method == SL_METHOD_HEAD,
     };
-    sl_client_write_reply(c, &reply);
+    size_t n_body = sl_client_write_reply(c, &reply);
     if (sl_client_is_closed(c))
         return;
+    x->n_response_bytes = n_body;
     sl_exchange_close(&c->exchange, NULL);
     sl_client_finish_response(c, is_complete);
 }

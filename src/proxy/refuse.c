@@ -53,7 +53,7 @@ static bool is_letter(char c)
     return c >= 'a' && c <= 'z';
 }
 
-void sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
+size_t sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
 {
     char body_buf[512], date[40];
     struct sl_str body;
@@ -86,6 +86,8 @@ void sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
     if (reply->connection)
         sl_str_addf(out, "Connection: %s\r\n", reply->connection);
     sl_str_addz(out, "\r\n");
-    if (!reply->has_no_body)
-        sl_str_add(out, sl_str_span(&body));
+    if (reply->has_no_body)
+        return 0;
+    sl_str_add(out, sl_str_span(&body));
+    return body.len;
 }

@@ -20,8 +20,8 @@ struct sl_reply {
     bool has_no_body;             /* the answer to HEAD */
 };
 
-/* Writes head and body. */
-void sl_refuse_write(const struct sl_reply *reply, struct sl_str *out);
+/* Writes head and body. Returns the length of the body that is sent. */
+size_t sl_refuse_write(const struct sl_reply *reply, struct sl_str *out);
 /* The error type of Proxy-Status (RFC 9209 section 2.3). Static. */
 const char *sl_refuse_error_type(int status, const struct sl_cause *cause);
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from testenv import wait
+from testenv import ports, wait
 
 
 def test_json(sluice, upstream):
@@ -28,6 +28,16 @@ def test_json(sluice, upstream):
     assert 0 <= first["request_sent_ms"] <= first["response_header_ms"] <= first["total_ms"] < 5000
     assert "cause" not in first
     assert first["request_id"] != second["request_id"]
+
+
+def test_a_local_reply_has_its_bytes(sluice):
+    proxy = sluice(f"127.0.0.1:{ports.free_port()}", routes=[{"upstream": "app", "path": "/app"}])
+    one = proxy.client()
+    answers = [one.get("/app"), one.get("/other"), one.request("HEAD", "/app").response(method="HEAD")]
+    lines = proxy.wait_access(3)
+    assert [line["status"] for line in lines] == [502, 404, 502]
+    assert [line["response_bytes"] for line in lines] == [len(answer.body) for answer in answers]
+    assert all(len(answer.body) > 0 for answer in answers[:2])
 
 
 def test_hostile_bytes_do_not_break_the_lines(sluice, upstream):
