@@ -220,6 +220,8 @@ class Case:
         late_s = max([self.late_s] + [self.lab.lags.around(moment) for moment in moments])
         if late_s > allowed:
             self.is_void = f"the suite itself was {late_s:.1f} s late"
+        elif not self.clients:
+            self.is_void = f"no connection came about: {self.failure}"
 
     async def _watch(self):
         """Until the subject is over, or for a while after the first word of it, or to the limit."""

@@ -18,7 +18,7 @@ VERDICTS = {
     "looks complete": "what was cut can be taken for whole",
     "wrong ending": "(sluice only) not the ending on the wire that is documented",
     "not named": "(sluice only) its log does not name the phase",
-    "void": "the suite itself was too slow to prove anything",
+    "void": "the suite itself was too slow to prove anything, or no connection came about",
     "-": "it has no such feature",
 }
 BLAMES_CLIENT, BLAMES_UPSTREAM = {400, 408, 413}, {502, 503, 504}

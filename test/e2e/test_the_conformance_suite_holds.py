@@ -30,7 +30,7 @@ def run(folder):
     build = pathlib.Path(sluice_module.binary()).parents[2]
     done = subprocess.run(
         [sys.executable, SUITE / "run", "--systems", "sluice", "--build", build,
-         "--timeout", str(TIMEOUT_S), "--slack", str(1.0 * wait.PATIENCE), "--json", report],
+         "--timeout", str(TIMEOUT_S), "--slack", str(1.5 * wait.PATIENCE), "--json", report],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
     if not report.exists():
         report.write_text(json.dumps({"broken": done.stdout[-8000:]}))
