@@ -193,10 +193,10 @@ static size_t write_out(struct sl_logger *l, size_t start, size_t n)
 
 static void reopen(struct sl_logger *l)
 {
-    int fd, err = open_path(l->path, &fd);
-    if (err) {
+    int fd;
+    if (open_path(l->path, &fd)) {
         sl_log(SL_LOG_ERROR, "log file %s cannot be opened anew, the old one stays: %s", l->path,
-               sl_err_str(err));
+               strerror(errno));
         return;
     }
     close(l->fd);

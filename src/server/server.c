@@ -324,7 +324,7 @@ static void on_signal(void *owner, int signum)
         sl_logger_reopen(server->generation->log);
         if (server->generation->access)
             sl_logger_reopen(server->generation->access);
-        sl_log(SL_LOG_INFO, "log files opened anew");
+        sl_log(SL_LOG_INFO, "log files are opened anew");
         break;
     case SIGINT:
     case SIGTERM:

@@ -558,6 +558,7 @@ static void a_file_that_cannot_be_opened_anew_stays(void **state)
     assert_int_equal(rename(sub, moved), 0);
     sl_logger_reopen(l);
     wait_until(strstr(file_text(other_path), "cannot be opened anew") != NULL);
+    assert_non_null(strstr(file_text(other_path), "the old one stays: No such file or directory"));
     write_line(l, "two");
     sl_logger_free(&l);
     sl_log_set(NULL, SL_LOG_INFO);
