@@ -25,13 +25,27 @@ def pytest_runtest_protocol(item):
     limit = item.get_closest_marker("limit")
     seconds = (limit.args[0] if limit else 40) * wait.PATIENCE
 
-    def expire(*_):
+    def show():
         frames = sys._current_frames()
         for thread in threading.enumerate():
             if thread.ident in frames and thread is not threading.current_thread():
                 print(thread.name, "".join(traceback.format_stack(frames[thread.ident])[-3:]))
+
+    def expire(*_):
+        show()
         raise TooLong(f"the test takes longer than {seconds} s")
 
+    def give_up():
+        show()
+        os._exit(70)  # xdist calls the test failed, and goes on with another worker
+
+    if threading.current_thread() is not threading.main_thread():  # xdist with -v; no signal can be set there
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        yield
+        timer.cancel()
+        return
     signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds, 10)
     try:
