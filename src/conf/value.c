@@ -98,17 +98,12 @@ static bool read_bool(struct sl_span text, bool *out_value)
 
 /* ---- texts ---- */
 
-static bool is_alnum(char c)
-{
-    return (c >= '0' && c <= '9') || (sl_ascii_lower(c) >= 'a' && sl_ascii_lower(c) <= 'z');
-}
-
 static bool is_name(struct sl_span text)
 {
     if (text.len == 0 || text.len > NAME_BYTES)
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if (!is_alnum(text.ptr[i]) && !strchr("._-", text.ptr[i]))
+        if (!sl_ascii_is_alnum(text.ptr[i]) && !strchr("._-", text.ptr[i]))
             return false;
     return true;
 }
@@ -129,7 +124,7 @@ static bool is_host(struct sl_span text)
     size_t label = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (c == '.' ? label == 0 : !is_alnum(c) && c != '-' && c != '_')
+        if (c == '.' ? label == 0 : !sl_ascii_is_alnum(c) && c != '-' && c != '_')
             return false;
         label = c == '.' ? 0 : label + 1;
         if (label > 63)
@@ -153,7 +148,7 @@ static bool has_normal_escapes(struct sl_span text)
         if (text.len - i < 3 || upper_hex(text.ptr[i + 1]) < 0 || upper_hex(text.ptr[i + 2]) < 0)
             return false;
         char c = (char)(upper_hex(text.ptr[i + 1]) << 4 | upper_hex(text.ptr[i + 2]));
-        if (c == '\0' || is_alnum(c) || strchr("-._~", c))
+        if (c == '\0' || sl_ascii_is_alnum(c) || strchr("-._~", c))
             return false;
     }
     return true;

@@ -138,12 +138,9 @@ void sl_client_end_phase_well(struct sl_client *c)
         uint64_t now = sl_client_now_ms(c), used_ms = now - c->deadline.since_ms;
         uint64_t left_ms = c->deadline.due_ms > now ? c->deadline.due_ms - now : 0;
         if (c->phase == SL_PHASE_LINGER) /* it is the last silence that ends here */
-            sl_counters_headroom(c->proxy->counters, SL_PHASE_LINGER,
-                                 limit.limit_ms > left_ms ? limit.limit_ms - left_ms : 0,
-                                 limit.limit_ms);
-        else if (c->deadline.phase == c->phase)
-            sl_expiry_ended_well(&c->deadline, c->proxy->counters, &limit);
-        else if (used_ms < limit.limit_ms) /* of those from accept another would have ended first */
+            used_ms = limit.limit_ms > left_ms ? limit.limit_ms - left_ms : 0;
+        /* Of those from accept another is armed when it ends first. */
+        if (c->deadline.phase == c->phase || used_ms < limit.limit_ms)
             sl_counters_headroom(c->proxy->counters, c->phase, used_ms, limit.limit_ms);
     }
     sl_deadline_clear(&c->deadline);
@@ -185,8 +182,7 @@ void sl_client_end_handshake(struct sl_client *c, enum sl_handshake_end how)
 
 static bool is_of_names(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
+    return sl_ascii_is_alnum(c) || c == '-' || c == '.' || c == '_';
 }
 
 void sl_client_write_sni(const struct sl_client *c, struct sl_str *s)

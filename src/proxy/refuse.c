@@ -47,12 +47,6 @@ const char *sl_refuse_error_type(int status, const struct sl_cause *cause)
     }
 }
 
-static bool is_letter(char c)
-{
-    c = sl_ascii_lower(c);
-    return c >= 'a' && c <= 'z';
-}
-
 size_t sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
 {
     char body_buf[512], date[40];
@@ -73,7 +67,7 @@ size_t sl_refuse_write(const struct sl_reply *reply, struct sl_str *out)
                      "X-Content-Type-Options: nosniff\r\n");
     sl_str_addf(out, "Content-Length: %zu\r\n", body.len);
     /* A name that does not begin with a letter is no token (RFC 8941 3.3.4). */
-    const char *quote = is_letter(reply->via[0]) ? "" : "\"";
+    const char *quote = sl_ascii_is_letter(reply->via[0]) ? "" : "\"";
     sl_str_addf(out, "Proxy-Status: %s%s%s; error=%s", quote, reply->via, quote,
                 sl_refuse_error_type(reply->status, reply->cause));
     if (reply->cause && reply->cause->phase != SL_PHASE_NONE)

@@ -265,8 +265,7 @@ static bool is_fit_id(struct sl_span id)
         return false;
     for (size_t i = 0; i < id.len; i++) {
         char c = id.ptr[i];
-        bool is_fit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      (c != '\0' && strchr("-_.:/+=@", c));
+        bool is_fit = sl_ascii_is_alnum(c) || (c != '\0' && strchr("-_.:/+=@", c));
         if (!is_fit)
             return false;
     }

@@ -17,7 +17,7 @@ int sl_rewrite_request(struct sl_exchange *x);
 void sl_rewrite_request_trailers(const struct sl_exchange *x, struct sl_head *trailers);
 /* Before a response is sent, interim or final. */
 int sl_rewrite_response(const struct sl_exchange *x, struct sl_head *head);
-/* Has Max-Forwards come to 0 (RFC 9110 section 7.6.2)? */
+/* False: Max-Forwards has come to 0 (RFC 9110 section 7.6.2). */
 bool sl_rewrite_may_forward(const struct sl_head *head);
 /* Refused instead of dropped (underscores_in_headers: reject): is there such a name? */
 bool sl_rewrite_has_underscore(const struct sl_head *head);

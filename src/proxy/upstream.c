@@ -145,17 +145,16 @@ void sl_endpoint_leave_addr(struct sl_endpoint *e, const struct sl_addr *failed)
         e->addr = (e->addr + 1) % e->plan->n_addrs;
 }
 
-static struct sl_link *last_idle(struct sl_endpoint *e)
+static void close_oldest_idle(struct sl_endpoint *e)
 {
-    return sl_list_entry(e->idle.prev, struct sl_link, link);
+    struct sl_link *oldest = sl_list_entry(e->idle.prev, struct sl_link, link);
+    sl_link_close(&oldest, SL_CHANNEL_CLEAN);
 }
 
 void sl_endpoint_make_room(struct sl_endpoint *e)
 {
-    if (e->n_idle > 0 && e->max_links > 0 && e->n_active + e->n_idle >= e->max_links) {
-        struct sl_link *oldest = last_idle(e);
-        sl_link_close(&oldest, SL_CHANNEL_CLEAN);
-    }
+    if (e->n_idle > 0 && e->max_links > 0 && e->n_active + e->n_idle >= e->max_links)
+        close_oldest_idle(e);
 }
 
 static struct sl_link *first_idle(struct sl_endpoint *e)
@@ -222,10 +221,8 @@ void sl_endpoint_rest(struct sl_endpoint *e, struct sl_link *link)
     e->n_active--;
     e->n_idle++;
     sl_list_prepend(&e->idle, &link->link);
-    if (e->n_idle > e->upstream->config->max_idle) {
-        struct sl_link *oldest = last_idle(e);
-        sl_link_close(&oldest, SL_CHANNEL_CLEAN);
-    }
+    if (e->n_idle > e->upstream->config->max_idle)
+        close_oldest_idle(e);
     wake_for(e);
 }
 

@@ -228,20 +228,22 @@ bool sl_generation_has_status(const struct sl_generation *other, const struct sl
            sl_addr_eq(&other->plan->config->status.address, address);
 }
 
+static bool is_on_port(const struct sl_addr *ours, uint16_t port)
+{
+    return !sl_addr_is_unix(ours) && sl_addr_port(ours) == port;
+}
+
 /* A new address on a port that is ours already: what would be in the way is ourselves. */
 static bool is_own_port(const struct sl_generation *present, const struct sl_addr *address)
 {
     if (!present || sl_addr_is_unix(address))
         return false;
     const struct sl_config *config = present->plan->config;
-    for (size_t i = 0; i < config->n_listeners; i++) {
-        const struct sl_addr *ours = &config->listeners[i].address;
-        if (!sl_addr_is_unix(ours) && sl_addr_port(ours) == sl_addr_port(address))
+    uint16_t port = sl_addr_port(address);
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (is_on_port(&config->listeners[i].address, port))
             return true;
-    }
-    const struct sl_addr *status = &config->status.address;
-    return config->status.is_on && !sl_addr_is_unix(status) &&
-           sl_addr_port(status) == sl_addr_port(address);
+    return config->status.is_on && is_on_port(&config->status.address, port);
 }
 
 static void report_bind(struct making *m, int err, const struct sl_addr *address,

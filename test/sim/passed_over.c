@@ -29,6 +29,15 @@ static void is_served_by(struct sim *s, size_t n)
     assert_got(c, "\r\n\r\nok");
 }
 
+/* Requests that connections `from` to `to - 1` serve, all of them to the second endpoint. */
+static void go_to_the_second(struct sim *s, size_t from, size_t to)
+{
+    for (size_t n = from; n < to; n++) {
+        is_served_by(s, n);
+        assert_true(is_to(s, n, 1));
+    }
+}
+
 /* The first endpoint hangs, and a request has paid for that: two connections. */
 static void lose_the_first(struct sim *s, const struct sim_options *options)
 {
@@ -47,10 +56,7 @@ static void one_request_waits_for_an_endpoint_that_hangs_and_no_more(void **stat
     struct sim s;
     lose_the_first(&s, &two);
     assert_true(sl_endpoint_is_passed_over(endpoint(&s, 0)));
-    for (size_t n = 3; n < 9; n++) {
-        is_served_by(&s, n);
-        assert_true(is_to(&s, n, 1));
-    }
+    go_to_the_second(&s, 3, 9);
     assert_expired_only(&s, SL_PHASE_UPSTREAM_CONNECT);
     sim_close(&s);
 }
@@ -65,10 +71,7 @@ static void so_it_is_with_one_that_refuses(void **state)
     fake_wire_answer(sim_up(&s, 1), SL_ERR_REFUSED);
     sim_settle(&s);
     sim_say(&s, sim_up(&s, 2), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    for (size_t n = 3; n < 6; n++) {
-        is_served_by(&s, n);
-        assert_true(is_to(&s, n, 1));
-    }
+    go_to_the_second(&s, 3, 6);
     sim_close(&s);
 }
 
@@ -90,10 +93,7 @@ static void after_fail_timeout_one_request_tries_it_and_the_others_do_not_wait(v
     assert_true(is_first != is_to(&s, 5, 0));
     fake_wire_answer(s.up[is_first ? 4 : 3], 0);
     sim_settle(&s);
-    for (size_t n = 6; n < 9; n++) {
-        is_served_by(&s, n);
-        assert_true(is_to(&s, n, 1));
-    }
+    go_to_the_second(&s, 6, 9);
     sim_close(&s);
 }
 

@@ -58,6 +58,16 @@ static inline char sl_ascii_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
 
+static inline bool sl_ascii_is_letter(char c)
+{
+    return sl_ascii_lower(c) >= 'a' && sl_ascii_lower(c) <= 'z';
+}
+
+static inline bool sl_ascii_is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || sl_ascii_is_letter(c);
+}
+
 /* ASCII case-insensitive equality; no locale. */
 static inline bool sl_span_ieq(struct sl_span a, struct sl_span b)
 {
